@@ -26,8 +26,8 @@ from scipy import stats
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
 from multitide.backbones import FCN
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study import compare
-from multitide.study.runs._workers import default_n_jobs
 
 ARMS = {
     "one": {"sharing": "hard"},

@@ -26,10 +26,10 @@ import pandas as pd
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
 from multitide.backbones import FCN
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study import Comparison, compare
 from multitide.study.results._statistics import estimate, row_table
 from multitide.study.results._verdicts import CANNOT_TELL, judge
-from multitide.study.runs._workers import default_n_jobs
 
 SEEDS, MACHINES, N_DRAWS = (5, 8, 12, 20), (40, 120, 360), 200
 ARMS = {

@@ -32,9 +32,9 @@ from multitide import (
     simulate_rig,
 )
 from multitide.backbones import FCN
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.reports import write_curve_report, write_study_report
 from multitide.study import Comparison, compare, label_curve
-from multitide.study.runs._workers import default_n_jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {

@@ -25,12 +25,12 @@ import pandas as pd
 from scipy import stats
 
 from multitide import compare
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.reports._pages import markdown_table
 from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
 from multitide.study.results._adjusted_p_values import holm
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS
-from multitide.study.runs._workers import default_n_jobs
 from sharing import ROOT, relatives, rig
 
 LEVEL = 0.05

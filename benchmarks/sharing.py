@@ -49,13 +49,13 @@ from multitide import (
 from multitide._budget import parse_budget
 from multitide.backbones import CNN1D, FCN, LSTMFCN
 from multitide.balancing import WEIGHTINGS
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.reports._pages import markdown_table
 from multitide.reports.study._sentences import MARKS
 from multitide.sharing import SHARINGS
 from multitide.study.design._arms import ALONE
 from multitide.study.design._hidden_labels import keep_share
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
-from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import resolve_tasks
 
 ROOT = Path(__file__).resolve().parents[1]

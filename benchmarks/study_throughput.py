@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study import Comparison, compare
 from multitide.study.runs import _run_job
-from multitide.study.runs._workers import default_n_jobs
 
 GOAL = 1.5
 

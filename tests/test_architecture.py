@@ -27,6 +27,8 @@ FLOORS = {
         "_load",
         "_network_or_default",
         "_plan_fit",
+        "_train",
+        "_uncalibrated",
         "compat",
         "config",
         "ensemble",
@@ -62,6 +64,7 @@ FLOORS = {
         "_own_random_numbers",
         "_part",
         "_partial_folder",
+        "_quiet",
         "_ready_to_predict",
         "_result_folder",
         "_silence",
@@ -70,7 +73,9 @@ FLOORS = {
         "_toml",
         "_torch_defaults",
         "_visible",
+        "_walk",
         "_weighted_mean",
+        "engines",
         "errors",
     ],
 }
@@ -277,3 +282,31 @@ def test_help_needs_no_heavy_package(arguments: list[str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["HEAVY"]
+
+
+# What only training, figures or a study need, and what takes long to import.
+LATER = (
+    *("jinja2", "matplotlib", "optuna"),
+    *("sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics"),
+    *("sklearn.model_selection", "sklearn.tree"),
+    *("multitide.plot", "multitide.reports", "multitide.study", "multitide.tuning"),
+)
+
+
+def test_prediction_and_check_import_nothing_that_they_do_not_need() -> None:
+    code = (
+        "import sys\n"
+        "import multitide._load\n"
+        "import multitide.cli._predict\n"
+        "import multitide.cli._show\n"
+        "import multitide.config._config_problems\n"
+        "import multitide.data._how_split\n"
+        "import multitide.data.tables._read_like\n"
+        "import multitide.model._table_record\n"
+        f"print(*(name for name in {LATER!r} if name in sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

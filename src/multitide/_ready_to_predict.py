@@ -8,6 +8,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from multitide._walk import modules_in, tensors_in
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -30,11 +32,10 @@ def ready_to_predict(module: Module, device: torch.device) -> Module:
 
 
 def _is_training(module: nn.Module) -> bool:
-    return any(part.training for part in module.modules())
+    return any(part.training for part in modules_in(module))
 
 
 def _is_on(module: nn.Module, device: torch.device) -> bool:
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
-    tensors = [*module.parameters(), *module.buffers()]
-    return all(tensor.device == device for tensor in tensors)
+    return all(tensor.device == device for tensor in tensors_in(module))

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
 from multitide._own_random_numbers import one_at_a_time
+from multitide._walk import parameters_in
 
 # The variables with which users choose a number themselves.
 CHOSEN_BY = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -37,7 +38,7 @@ def work_of_step(network: nn.Module, n_series: int, n_timepoints: int) -> int:
 
     Layers of series use every parameter once per time step.
     """
-    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    n_parameters = sum(parameter.numel() for parameter in parameters_in(network))
     return n_parameters * n_series * n_timepoints
 
 
@@ -73,7 +74,7 @@ def threads_of_step(
     n_series, n_timepoints : int
         Size of a batch.
     """
-    if any(parameter.device.type != "cpu" for parameter in network.parameters()):
+    if any(parameter.device.type != "cpu" for parameter in parameters_in(network)):
         yield
         return
     with _torch_threads(threads_for(work_of_step(network, n_series, n_timepoints))):

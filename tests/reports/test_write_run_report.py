@@ -13,11 +13,12 @@ from makers import make_samples, small
 from multitide.config._config import Config
 from multitide.config._data_section import DataSection
 from multitide.config._prepare import Prepared
+from multitide.data._how_split import how_split
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.reports._pages import markdown_table
-from multitide.reports._write_run_report import RunReport, how_split, write_run_report
+from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._settings import Training
 
 

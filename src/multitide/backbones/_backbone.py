@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from multitide._part import Part
+from multitide._walk import modules_in
 from multitide.errors import DataError
 
 PositiveInt = Annotated[int, Field(ge=1, le=65_536)]
@@ -207,7 +208,7 @@ def check_shortest(module: nn.Module, n_timepoints: int) -> None:
     In a batch with longer series, a short one is padded; its predictions would then be based on
     padding only.
     """
-    for backbone in module.modules():
+    for backbone in modules_in(module):
         if isinstance(backbone, BlockBackbone):
             backbone.spec.check_timepoints(n_timepoints)
 

@@ -20,7 +20,7 @@ MOST_CLASSES = 5
 
 def show_data(prepared: Prepared) -> None:
     """Show how every data set was read and split."""
-    from multitide.reports._write_run_report import how_split
+    from multitide.data._how_split import how_split
 
     for data in prepared.data:
         if data.name:

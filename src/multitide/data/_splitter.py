@@ -11,7 +11,6 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, Field
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, train_test_split
 
 from multitide._checks import check_fraction, suggest
 from multitide._part import Part
@@ -292,6 +291,8 @@ class Splitter(Part):
         )
         if note:
             logger.info(note)
+        from sklearn.model_selection import train_test_split
+
         keep, held = train_test_split(
             drawn, test_size=n_held, stratify=classes, random_state=self.random_state
         )
@@ -324,11 +325,15 @@ class Splitter(Part):
             yield np.sort(block)
 
     def _folds_by_group(self, groups: np.ndarray) -> Iterator[Index]:
+        from sklearn.model_selection import GroupKFold
+
         codes = pd.factorize(groups, sort=True)[0]
         for _, test in GroupKFold(self.n_folds).split(codes, groups=codes):
             yield test
 
     def _random_folds(self, samples: Samples) -> Iterator[Index]:
+        from sklearn.model_selection import KFold, StratifiedKFold
+
         everything = np.arange(len(samples))
         _, drawn = single_and_others(samples.y, everything, self.n_folds)
         classes, note = strata(

@@ -247,12 +247,18 @@ def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.nd
     """Return a column as float64, with NaN for missing values."""
     if known is None:
         return _encode_numbers(column)
-    codes = {}
+    code_of = {}
     for code, value in enumerate(known):
-        codes[value] = code
+        code_of[value] = code
+    places, values = pd.factorize(column)
+    codes = np.full(
+        len(values) + 1, np.nan
+    )  # the last one is for missing values, at place -1
     unseen = []
-    for value in pd.unique(column.dropna()):
-        if value not in codes:
+    for place, value in enumerate(values):
+        if value in code_of:
+            codes[place] = code_of[value]
+        else:
             unseen.append(value)
     if unseen:
         warnings.warn(
@@ -262,13 +268,13 @@ def _encode_column(column: pd.Series, known: Sequence[Category] | None) -> np.nd
             MultitideWarning,
             stacklevel=4,
         )
-    encoded: np.ndarray = (
-        column.astype(object).map(codes).to_numpy(dtype=np.float64, na_value=np.nan)
-    )
+    encoded: np.ndarray = codes[places]
     return encoded
 
 
 def _encode_numbers(column: pd.Series) -> np.ndarray:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
     numbers = pd.to_numeric(column, errors="coerce")
     bad = column[numbers.isna() & column.notna()]
     if len(bad):

@@ -20,6 +20,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.ensemble._average import aligned, mean, reference_targets, spread
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._fit_members import fit_members
@@ -46,7 +47,6 @@ from multitide.fitting._validation_split import check_validation
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import TargetsByTask, decode_all
-from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, task_names
 from multitide.training._decode_samples import Decoded
 

@@ -14,14 +14,15 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._quiet import quiet
 from multitide._result_folder import replaced_folder
 from multitide._threads import single_thread
+from multitide._train import train
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._process_deadline import process_ends_after
 from multitide.errors import DataError, MultitideError, StoreError
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._store import read_model_record, write_model
-from multitide.study.runs._training import quiet, train
 from multitide.training._deadline import Deadline
 
 logger = logging.getLogger("multitide")

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
 
 from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
-from multitide.fitting._grown_boosting import Boosted, BoostedPart, GrownBoosting
+from multitide.fitting._grown_boosting import BoostedPart, GrownBoosting
 from multitide.fitting._grown_trees import Grown, GrownForest
 from multitide.tasks import ClassificationTarget, RegressionTarget, Target
 from multitide.tasks._forecast import ForecastTarget
 from multitide.tasks._multi_label import MultiLabelTarget
 from multitide.tasks._several import SeveralTarget
+
+if TYPE_CHECKING:
+    from multitide.fitting._grown_boosting import Boosted
+    from multitide.fitting._grown_trees import Extra
 
 # Numbers of rows that a node needs to be split, among which the validation set chooses.
 LIMITS = (2, 5, 10, 20, 50)
@@ -236,9 +234,9 @@ def _varying(features: np.ndarray) -> np.ndarray:
     return np.array([0])
 
 
-def _forest(
-    spec: Trees, target: Target, n_rows: int, limit: int, seed: int
-) -> ExtraTreesClassifier | ExtraTreesRegressor:
+def _forest(spec: Trees, target: Target, n_rows: int, limit: int, seed: int) -> Extra:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
     most = min(MOST_NODES, MOST_VALUES // target.n_outputs)
     fewest = -(-2 * n_rows * spec.n_trees // most)
     shared = {
@@ -259,6 +257,11 @@ def _forest(
 def _boosting(
     spec: Trees, target: Target, n_rows: int, n_iterations: int, seed: int
 ) -> Boosted:
+    from sklearn.ensemble import (
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
+
     leaf = min(LEAF_OF_BOOSTING, max(2, int(FRACTION_OF_BOOSTING * n_rows)))
     shared = {
         "max_iter": n_iterations,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-)
 
 from multitide.fitting._grown_trees import Grown, Nodes, Variant
 from multitide.network._forest import MOST_BYTES, ForestArrays, ForestShape
 
-Boosted: TypeAlias = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+if TYPE_CHECKING:
+    from sklearn.ensemble import (
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
+
+Boosted: TypeAlias = "HistGradientBoostingClassifier | HistGradientBoostingRegressor"
 
 
 class BoostedPart(NamedTuple):
@@ -34,7 +36,7 @@ class BoostedPart(NamedTuple):
     def stages(self, features: np.ndarray, yes_only: bool) -> Iterator[np.ndarray]:
         """Yield the answers after every iteration, (n, n_outputs)."""
         read = features[:, self.columns]
-        if not isinstance(self.model, HistGradientBoostingClassifier):
+        if not hasattr(self.model, "staged_predict_proba"):
             for numbers in self.model.staged_predict(read):
                 yield numbers[:, None]
             return

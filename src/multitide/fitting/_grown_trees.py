@@ -9,19 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-)
 
 from multitide.fitting._known_means import known_means
 from multitide.network._forest import MOST_BYTES, Forest, ForestArrays, ForestShape
 
-Extra: TypeAlias = ExtraTreesClassifier | ExtraTreesRegressor
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+Extra: TypeAlias = "ExtraTreesClassifier | ExtraTreesRegressor"
 # A setting of grown trees, such as the number that is used, and the answers with it.
 Variant: TypeAlias = "tuple[int, np.ndarray]"
 SOME_ROWS = 1024  # that are answered by each tree at a time

@@ -23,6 +23,7 @@ from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
 from multitide.tasks import Target, label_names
+from multitide.tasks._task import Column
 from multitide.training._decode_samples import Decoded, decode_samples, joined
 
 
@@ -154,10 +155,10 @@ class TargetsByTask:
 
 def prediction_table(model: HasTargets, decoded: Decoded) -> pd.DataFrame:
     """Return predictions in the units of the labels: the columns of all tasks, side by side."""
-    tables = []
+    columns: dict[str, Column] = {}
     for name, values in decoded.items():
-        tables.append(model.target(name).to_frame(values))
-    return pd.concat(tables, axis=1)
+        columns |= model.target(name).predictions(values)
+    return pd.DataFrame(columns)
 
 
 def probability_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:

@@ -17,9 +17,9 @@ from multitide._installed_versions import installed_versions
 from multitide._result_folder import write_file
 from multitide.config._prepare import Prepared
 from multitide.data._data_sets import DataSets
+from multitide.data._how_split import how_split
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.data._splitter import Splitter
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
 from multitide.model._sizes import tasks_of_forests
@@ -294,15 +294,6 @@ def _summary(report: RunReport) -> str:
         )
     lines += model_lines(report.estimator)
     return "\n".join(lines)
-
-
-def how_split(splitter: Splitter) -> str:
-    """Return "by time", "at random", ..."""
-    if splitter.by == "random":
-        return "at random"
-    if splitter.column:
-        return f"by {splitter.by} {splitter.column!r}"
-    return f"by {splitter.by}"
 
 
 def _protocol(report: RunReport) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from multitide._weighted_mean import scaled_to_one
 from multitide.errors import DataError, ParameterError
@@ -210,6 +209,8 @@ def _logistic(
     strengths: Sequence[float],
     weights: np.ndarray | None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.linear_model import LogisticRegression
+
     assert isinstance(target, ClassificationTarget)
     present = np.unique(codes)
     row_weights = target.class_weights.numpy().astype(np.float64)[codes]

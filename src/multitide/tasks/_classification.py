@@ -30,7 +30,13 @@ from multitide.tasks._metrics import (
     classification_metrics,
     log_losses,
 )
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Target, TargetConfig, Task
+from multitide.tasks._task import (
+    SMALLEST_TRIVIAL_LOSS,
+    Column,
+    Target,
+    TargetConfig,
+    Task,
+)
 
 # More distinct values than this, and more than half the number of labels, are more likely to be
 # names or numbers than classes.
@@ -187,6 +193,7 @@ class ClassificationTarget(Target):
             gamma = 0.0
         self.loss = ClassLoss(gamma, task.label_smoothing)
         self.classes = list(classes)
+        self._class_column = pd.Series(self.classes).array
         self.n_outputs = len(self.classes)
         for name in ("bias", "class_weights", "frequencies"):
             self.register_buffer(name, torch.ones(self.n_outputs))
@@ -270,10 +277,9 @@ class ClassificationTarget(Target):
         """Return class probabilities, shape (batch, n_classes), for logits."""
         return output.softmax(dim=-1)
 
-    def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
+    def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return the most probable class of each row, with the type of the user's classes."""
-        likely = pd.Series(self.classes).iloc[decoded.argmax(axis=1)]
-        return pd.DataFrame({self.task.name: likely.array})
+        return {self.task.name: self._class_column.take(decoded.argmax(axis=1))}
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return one column per class."""

@@ -26,7 +26,7 @@ from multitide.tasks._losses import LOSSES
 from multitide.tasks._metrics import FORECAST, forecast_metrics, weights_of_labels
 from multitide.tasks._several import SeveralTarget, label_weights
 from multitide.tasks._standardised import StandardisedTarget
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 
 
 @dataclass
@@ -220,9 +220,9 @@ class ForecastTarget(StandardisedTarget, SeveralTarget):
         """Return predictions in the units of the user, float64 (batch, horizon)."""
         return output.double() * self.scale + self.mean
 
-    def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
+    def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return one column per step."""
-        return pd.DataFrame(decoded, columns=pd.Index(self.task.columns))
+        return dict(zip(self.task.columns, decoded.T, strict=True))
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn import metrics as sk
 
 from multitide._weighted_mean import weighted_mean
 from multitide.tasks._ranking import ranking
@@ -66,6 +65,8 @@ def classification_metrics(
         they are one-vs-rest means over the classes present. ``ece`` is the expected calibration
         error: how far probabilities are from frequencies.
     """
+    from sklearn import metrics as sk  # not imported for a prediction
+
     if not len(codes) or not np.isfinite(probabilities).all():
         return dict.fromkeys(CLASSIFICATION, np.nan)
     predicted = probabilities.argmax(axis=1)
@@ -192,6 +193,8 @@ def quantile_metrics(
         between the outermost quantiles; ideally the difference of their levels. ``width``: mean
         distance between these two quantiles.
     """
+    from sklearn import metrics as sk
+
     if not len(labels) or not np.isfinite(predictions).all():
         return dict.fromkeys(QUANTILE, np.nan)
     low, high = predictions[:, 0], predictions[:, -1]

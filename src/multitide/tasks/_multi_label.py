@@ -25,7 +25,7 @@ from multitide.tasks._label_column import (
 from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._metrics import MULTI_LABEL, binary_log_losses, multi_label_metrics
 from multitide.tasks._several import SeveralTarget, label_weights
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 
 
 def _check_columns(columns: list[str]) -> list[str]:
@@ -226,15 +226,15 @@ class MultiLabelTarget(SeveralTarget):
         """Return the probability of yes for each label, (batch, n_columns)."""
         return output.sigmoid()
 
-    def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
+    def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return one column per label, in the user's own values."""
         predicted = (decoded > 0.5).astype(int)
-        columns = {}
+        columns: dict[str, Column] = {}
         for i, (column, answers) in enumerate(
             zip(self.task.columns, self.answers, strict=True)
         ):
-            columns[column] = pd.Series(answers).iloc[predicted[:, i]].array
-        return pd.DataFrame(columns)
+            columns[column] = pd.Series(answers).array.take(predicted[:, i])
+        return columns
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return the probability of yes, one column per label."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 
 class Ranking(NamedTuple):
@@ -38,6 +37,8 @@ def ranking(
         How much each row counts.
     """
     if weights is not None:
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
         return Ranking(
             float(roc_auc_score(is_member, scores, sample_weight=weights)),
             float(average_precision_score(is_member, scores, sample_weight=weights)),

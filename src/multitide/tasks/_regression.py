@@ -23,7 +23,7 @@ from multitide.tasks._metrics import (
     regression_metrics,
 )
 from multitide.tasks._standardised import StandardisedTarget
-from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, TargetConfig, Task
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 
 
 def _check_quantiles(levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -194,9 +194,9 @@ class RegressionTarget(StandardisedTarget):
             decoded, columns=pd.Index(self.task.quantiles, name=self.task.name)
         )
 
-    def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
-        """Return the point predictions as a column."""
-        return pd.DataFrame({self.task.name: self.point(decoded)})
+    def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
+        """Return the point predictions."""
+        return {self.task.name: self.point(decoded)}
 
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the labels as numbers, float64 (n_samples,); NaN for missing labels.

@@ -32,6 +32,8 @@ SMALLEST_TRIVIAL_LOSS = 1e-6
 
 # What the buffers of a target do not hold, as JSON values. Any: each kind of task has its own keys.
 TargetConfig: TypeAlias = dict[str, Any]
+# The predictions of one column of ``y``.
+Column: TypeAlias = "np.ndarray | pd.api.extensions.ExtensionArray"
 
 
 @dataclass
@@ -223,8 +225,12 @@ class Target(nn.Module, ABC):
         """Decode outputs (batch, n_outputs) to probabilities, or to numbers in the user's units."""
 
     @abstractmethod
+    def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
+        """Return predictions in the user's own values, by column of the task."""
+
     def to_frame(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return predictions in the user's own values, one column per column of the task."""
+        return pd.DataFrame(self.predictions(decoded))
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame | None:
         """Return the probability of each class, or of "yes" for each label; None for numbers."""

@@ -86,11 +86,7 @@ class DeviceSamples:
     ) -> None:
         self.n_channels = samples.n_channels
         self.n_timepoints = n_timepoints or samples.n_timepoints
-        # Padding after the last row, so that a short series at the end of the table also has a full
-        # row in the view.
-        shape = (self.n_timepoints, self.n_channels)
-        padding = np.full(shape, np.nan, samples.values.dtype)
-        table = torch.from_numpy(np.concatenate([samples.values, padding])).to(device)
+        table = torch.from_numpy(_with_full_rows(samples, self.n_timepoints)).to(device)
         self._rows = table.as_strided(
             (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels),
             (self.n_channels, 1),
@@ -133,6 +129,19 @@ class DeviceSamples:
         if self._weights is None:
             return None
         return list(self._weights[rows].unbind(dim=1))
+
+
+def _with_full_rows(samples: Samples, n_timepoints: int) -> np.ndarray:
+    """Return the table, in which every sample is followed by as many steps as the longest has.
+
+    A short series at the end of the table needs padding for that; otherwise nothing is copied.
+    """
+    values = np.ascontiguousarray(samples.values)
+    end = int(samples.starts.max(initial=0)) + n_timepoints
+    if end <= len(values) and values.flags.writeable:
+        return values
+    padding = np.full((n_timepoints, samples.n_channels), np.nan, values.dtype)
+    return np.concatenate([values, padding])
 
 
 class _CodeTables:

@@ -11,6 +11,7 @@ import torch
 from multitide._count_values import count_values
 from multitide._ready_to_predict import ready_to_predict
 from multitide._threads import threads_of_step
+from multitide._walk import modules_in, parameters_in
 from multitide.backbones._batch_rows import batch_rows
 from multitide.data._samples import Samples
 from multitide.network._network import Network, Predictor
@@ -44,7 +45,7 @@ def decode_samples(
         statics.append(None if static is None else torch.from_numpy(static).to(device))
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []
-    size = batch_rows(predictor.modules(), samples.n_channels, samples.n_timepoints)
+    size = batch_rows(modules_in(predictor), samples.n_channels, samples.n_timepoints)
     largest = max(predictor.network_list, key=_n_parameters)
     with threads_of_step(largest, min(size, len(samples)), samples.n_timepoints):
         for rows in torch.arange(len(samples), device=device).split(size):
@@ -56,7 +57,7 @@ def decode_samples(
 
 
 def _n_parameters(network: Network) -> int:
-    return count_values(network.parameters())
+    return count_values(parameters_in(network))
 
 
 def joined(parts: Sequence[Decoded]) -> Decoded:

@@ -14,16 +14,13 @@ from pydantic import Field, NonNegativeInt
 
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
+from multitide._quiet import quiet
 from multitide._threads import single_thread
+from multitide._uncalibrated import uncalibrated
 from multitide.balancing._search import Search as WeightSearch
 from multitide.data._samples import Samples
 from multitide.fitting._recipe import make_recipe
-from multitide.study.runs._training import (
-    StepCounter,
-    losses_at,
-    quiet,
-    uncalibrated,
-)
+from multitide.study.runs._training import StepCounter, losses_at
 from multitide.training._best_weights import JOINT
 from multitide.training._callbacks import HistoryRow
 from multitide.training._trainer import Trainer

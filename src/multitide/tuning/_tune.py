@@ -24,19 +24,20 @@ from multitide._interrupts import interrupts_end_all
 from multitide._known_arguments import known_arguments
 from multitide._network_or_default import network_or_default
 from multitide._plan_fit import plan_fit
+from multitide._quiet import quiet
 from multitide._registries import part_to_config
 from multitide._silence import silent_on_request
 from multitide._threads import single_thread
+from multitide._uncalibrated import uncalibrated
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.study.design._study_data import make_rule
-from multitide.study.runs._training import quiet, uncalibrated
-from multitide.study.runs._workers import default_n_jobs
 from multitide.tasks import Task, label_names, labelled, resolve_tasks, task_to_config
 from multitide.tasks._declared_kinds import with_declared_kinds
 from multitide.tuning._make_space import make_space

@@ -12,6 +12,7 @@ import torch
 from fakes import ERRORS, RANDOM, Quick, make_small_protocol
 from makers import make_samples
 from multitide._estimator import MultiTaskEstimator
+from multitide._quiet import quiet
 from multitide._threads import single_thread
 from multitide.backbones import LSTMFCN
 from multitide.data._data_sets import DataSets
@@ -21,7 +22,7 @@ from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import make_job
 from multitide.study.runs._run_job import run_job
-from multitide.study.runs._training import StepCounter, quiet
+from multitide.study.runs._training import StepCounter
 from multitide.tasks import resolve_tasks
 from multitide.training._trainer import Trainer
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from fakes import Quick, make_small_protocol
 from multitide.data._data_sets import DataSets
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study.design._protocol import Protocol
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs import _workers as execution
@@ -25,7 +26,7 @@ from multitide.study.runs._plan import make_plan
 from multitide.study.runs._progress_bar import StudyBar, progress_in_words
 from multitide.study.runs._run_job import run_job
 from multitide.study.runs._timing import Pace, signature
-from multitide.study.runs._workers import Progress, default_n_jobs, execute
+from multitide.study.runs._workers import Progress, execute
 
 
 def work(

@@ -7,12 +7,14 @@ from pathlib import Path
 from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
+from multitide._quiet import quiet
+from multitide._train import fit_arguments
 from multitide.data._data_sets import DataSets
 from multitide.errors import MultitideError
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import Plan
-from multitide.study.runs._training import fit_arguments, job_data, quiet
+from multitide.study.runs._training import job_data
 
 LENGTHS = ("max_epochs", "patience")  # they do not change the memory
 

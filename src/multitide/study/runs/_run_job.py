@@ -12,6 +12,7 @@ import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
+from multitide._quiet import quiet
 from multitide._threads import single_thread
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
@@ -26,7 +27,7 @@ from multitide.study.design._protocol import Protocol, Question
 from multitide.study.runs._fits import Fit, FitFacts
 from multitide.study.runs._jobs import Job, n_training_rows
 from multitide.study.runs._mixture import answer_with_mixture
-from multitide.study.runs._training import answers_of, job_data, quiet, trained
+from multitide.study.runs._training import answers_of, job_data, trained
 from multitide.tasks import Target
 from multitide.tasks._classification import ClassificationTarget
 from multitide.training._affinity import AffinityRecorder

@@ -15,6 +15,7 @@ from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._one_process import one_process
 from multitide.data._data_sets import DataSets
+from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import read_fit, runs_folder
 from multitide.study.runs._fits import Fit
@@ -22,7 +23,7 @@ from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import Plan
 from multitide.study.runs._progress_bar import StudyBar
 from multitide.study.runs._timing import Pace, probe
-from multitide.study.runs._workers import Listener, Progress, default_n_jobs, execute
+from multitide.study.runs._workers import Listener, Progress, execute
 
 logger = logging.getLogger("multitide")
 

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterable, Mapping
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._quiet import quiet
 from multitide._threads import single_thread
+from multitide._train import train
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job, steps_per_epoch
-from multitide.study.runs._training import job_data, quiet, train
+from multitide.study.runs._training import job_data
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
 

@@ -1,22 +1,16 @@
-"""Training one network of a study: its data, its answers, and no output."""
+"""Training one network of a study: its data and its answers."""
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
-from multitide._own_random_numbers import one_at_a_time
-from multitide._silence import collecting
+from multitide._train import train, weighed_for
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
@@ -26,9 +20,7 @@ from multitide.study.runs._jobs import Job
 from multitide.tasks import (
     ClassificationTarget,
     Target,
-    Task,
     label_names,
-    task_names,
 )
 from multitide.training._callbacks import Callback
 from multitide.training._trainer import Trainer
@@ -63,23 +55,9 @@ def job_data(job: Job, protocol: Protocol, data_sets: DataSets) -> list[SplitDat
         else:
             labels = data.labels_for(job.seed)
         tasks = [question.task for question in questions]
-        samples = _weighed_for(samples.replace(y=labels[columns]), tasks)
+        samples = weighed_for(samples.replace(y=labels[columns]), tasks)
         split_data.append(SplitData(data.name, samples, data.splits[job.fold]))
     return split_data
-
-
-def train(
-    learner: MultiTaskEstimator,
-    data: Sequence[SplitData],
-    callbacks: Sequence[Callback],
-) -> MultiTaskEstimator:
-    """Return a fitted copy; the validation sets choose its epoch."""
-    estimator, training, validation = fit_arguments(learner, data)
-    return estimator.fit(
-        training.like_input(training),
-        validation=training.like_input(validation) if validation else None,
-        callbacks=callbacks,
-    )
 
 
 def trained(
@@ -151,42 +129,6 @@ def _select_classes(
     return selected
 
 
-def fit_arguments(
-    learner: MultiTaskEstimator, data: Sequence[SplitData]
-) -> tuple[MultiTaskEstimator, DataSets, dict[str, Samples]]:
-    """Return a copy that is not fitted, its training sets, and its validation sets by name."""
-    estimator = uncalibrated(learner)
-    tasks = learner.tasks
-    training = DataSets(
-        {each.name: _weighed_for(each.training_set, tasks) for each in data}
-    )
-    validation = {}
-    for each in data:
-        if len(each.split.validation):
-            validation[each.name] = _weighed_for(each.validation_set, tasks)
-    if len(validation) < len(data):
-        estimator.set_params(validation=None)
-    return estimator, training, validation
-
-
-def _weighed_for(samples: Samples, tasks: Sequence[Task | str] | None) -> Samples:
-    """Return samples without the weights of other tasks than a network learns."""
-    if samples.weights is None or tasks is None:
-        return samples
-    own = [name for name in task_names(tasks) if name in samples.weights]
-    return samples.replace(weights=samples.weights[own] if own else None)
-
-
-def uncalibrated(learner: MultiTaskEstimator) -> MultiTaskEstimator:
-    """Return a copy that is not fitted, and will not be calibrated.
-
-    A study or a search compares what training does, on a validation set that has to be unseen, and
-    an ensemble calibrates the mean of its members.
-    """
-    estimator = cast(MultiTaskEstimator, clone(learner))
-    return estimator.set_params(training__calibrate="none")
-
-
 def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, float]:
     """Return each task's validation loss at its best epoch; empty without a validation set."""
     rows = history[history["side"] == "validation"].set_index(["task", "epoch"])["loss"]
@@ -195,18 +137,3 @@ def losses_at(history: pd.DataFrame, best_epoch: dict[str, int]) -> dict[str, fl
         if (task, epoch) in rows.index:
             losses[task] = float(rows[task, epoch])
     return losses
-
-
-@contextmanager
-def quiet() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect warnings and log nothing, since every fit would repeat them."""
-    logger = logging.getLogger("multitide")
-    with one_at_a_time(), collecting():
-        level = logger.level
-        logger.setLevel(logging.ERROR)
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                yield caught
-        finally:
-            logger.setLevel(level)

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from multitide._interrupts import interrupts_end_all
-from multitide._threads import available_cores
 from multitide.data._data_sets import DataSets
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import write_fit
@@ -110,13 +108,6 @@ def execute(
             fits[key] = _failed(jobs[key], reason)
     tally.end()
     return fits
-
-
-def default_n_jobs(device: str) -> int:
-    """Return one process per core that this process may use; one process on a GPU."""
-    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
-        return 1
-    return available_cores()
 
 
 class _Tally:

@@ -1,0 +1,1 @@
+"""Where many fits are computed: in processes of this machine, or on a Ray cluster."""
