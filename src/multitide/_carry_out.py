@@ -62,5 +62,6 @@ def carry_out(
         groups = [*plan.tree_groups, *plan.groups]
         fitted = fit_model(groups, callbacks, plan.source)
         if recipe.training.calibrate != "none":
-            calibrate(fitted, data_sets, resolve_device(recipe.device))
+            device = resolve_device(recipe.device)
+            calibrate(fitted, data_sets, recipe.training, device)
         return fitted, encoder

@@ -116,6 +116,61 @@ def test_calibration_survives_the_store(
     pd.testing.assert_frame_equal(again.calibration_, calibrated.calibration_)
 
 
+def test_intervals_and_sets_have_their_level_and_survive_the_store(
+    calibrated: MultiTaskEstimator, tmp_path: Path
+) -> None:
+    new = noisy(1500, seed=1)
+    table = calibrated.predict_interval(new, level=0.8)
+    sets = ["two_set", "four_set", "a_set", "b_set"]
+    assert list(table) == [*sets, "number_low", "number_high"]
+    coverage = calibrated.evaluate_interval(new, level=0.8).set_index("task")
+    inside = new.y["number"].between(table["number_low"], table["number_high"])
+    known = new.y["number"].notna()
+    assert coverage.loc["number", "coverage"] == pytest.approx(inside[known].mean())
+    # The calibration set has about 220 labels a task.
+    assert (coverage["coverage"] > 0.8 - 2 * np.sqrt(0.16 / 220)).all()
+    assert coverage.loc[["four", "number"], "coverage"].max() < 0.87
+    loaded = MultiTaskEstimator.load(calibrated.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.predict_interval(new, level=0.8), table)
+
+
+def test_a_level_without_enough_scores_is_refused(
+    calibrated: MultiTaskEstimator, plain: MultiTaskEstimator, samples: Samples
+) -> None:
+    n = calibrated.n_labelled_["number"]["calibration"]
+    with refused("`level`", f"{n} recordings", "0.999", "needs 999", "calibration"):
+        calibrated.predict_interval(samples, level=0.999)
+    with refused("`level`", "1.5"):
+        calibrated.predict_interval(samples, level=1.5)
+    for call in (plain.predict_interval, plain.evaluate_interval):
+        with refused("`predict_interval`", "scores", "Fit it again"):
+            call(samples)
+
+
+def test_new_recordings_are_units_and_known_ones_are_not() -> None:
+    """Held out by group, one recording of the calibration set counts as one."""
+    series = np.repeat(np.arange(35), 20)
+    samples = noisy().replace(series=series, time=np.arange(700))
+    number = [Regression("number")]
+    by_group = Splitter(by="group", validation=0.1, calibration=0.4)
+    apart = sure(tasks=number, validation=by_group).fit(samples)
+    assert apart.scores_["number"].fewest_units == 14
+    by_chance = Splitter(by="random", validation=0.1, calibration=0.4)
+    mixed = sure(tasks=number, validation=by_chance).fit(samples)
+    n_labels = mixed.n_labelled_["number"]["calibration"]
+    assert mixed.scores_["number"].fewest_units == n_labels
+    runs = pd.DataFrame({"run": np.arange(700) // 100})
+    column = Splitter(by="group", column="run", validation=0.2, calibration=0.4)
+    of_runs = sure(tasks=number, validation=column).fit(samples.replace(extra=runs))
+    assert of_runs.scores_["number"].fewest_units == 3
+
+
+def test_only_intervals_on_request(samples: Samples) -> None:
+    fitted = sure(training=Training(calibrate="intervals")).fit(samples)
+    assert fitted.calibration_.empty
+    assert len(fitted.scores_) == len(TASKS)
+
+
 def test_counts_say_how_many_labels_the_sets_have(
     calibrated: MultiTaskEstimator, samples: Samples
 ) -> None:
@@ -200,12 +255,15 @@ def test_all_ways_to_combine_networks_are_calibrated_and_stored(
 ) -> None:
     settings = {"backbone": SMALL, "max_epochs": 2} | params
     rule = Splitter(by="random", validation=0.2, calibration=0.6)
-    samples = samples[:300]
+    samples = samples[:150]
     fitted = sure(**settings, validation=rule).fit(samples)
     assert (fitted.calibration_["rows"] == "calibration").all()
     loaded = MultiTaskEstimator.load(fitted.save(tmp_path / "model"))
     for task, values in fitted.decode(samples).items():
         np.testing.assert_array_equal(values, loaded.decode(samples)[task])
+    pd.testing.assert_frame_equal(
+        fitted.predict_interval(samples), loaded.predict_interval(samples)
+    )
 
 
 def test_several_data_sets_are_calibrated_together(

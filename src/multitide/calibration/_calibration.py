@@ -7,27 +7,38 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from multitide.calibration._calibrator import Calibrator
+from multitide.calibration._scores import Scores
 
 
 class Calibration(nn.Module):
-    """The calibrators of a model's tasks; tasks without one keep their probabilities.
+    """The calibrators of a model's tasks, and the scores that its intervals are made of.
+
+    Tasks without a calibrator keep their probabilities.
 
     Parameters
     ----------
     calibrators : mapping of str to Calibrator, optional
         By task.
+    scores : mapping of str to Scores, optional
+        By task; of calibrated predictions.
 
     Attributes
     ----------
-    tasks : list of str
-        The calibrated tasks. Modules are numbered, because the name of a task may be any text.
+    tasks, scored : list of str
+        The calibrated tasks, and those with scores. Modules are numbered, because the name of a
+        task may be any text.
     """
 
-    def __init__(self, calibrators: Mapping[str, Calibrator] | None = None) -> None:
+    def __init__(
+        self,
+        calibrators: Mapping[str, Calibrator] | None = None,
+        scores: Mapping[str, Scores] | None = None,
+    ) -> None:
         super().__init__()
-        calibrators = calibrators or {}
-        self.tasks = list(calibrators)
+        calibrators, scores = calibrators or {}, scores or {}
+        self.tasks, self.scored = list(calibrators), list(scores)
         self.of_tasks = nn.ModuleList(calibrators.values())
+        self.of_scores = nn.ModuleList(scores.values())
 
     @property
     def by_task(self) -> dict[str, Calibrator]:
@@ -36,6 +47,15 @@ class Calibration(nn.Module):
         for name, calibrator in zip(self.tasks, self.of_tasks, strict=True):
             if isinstance(calibrator, Calibrator):
                 by_task[name] = calibrator
+        return by_task
+
+    @property
+    def scores(self) -> dict[str, Scores]:
+        """The scores by task, typed."""
+        by_task = {}
+        for name, scores in zip(self.scored, self.of_scores, strict=True):
+            if isinstance(scores, Scores):
+                by_task[name] = scores
         return by_task
 
     def forward(self, decoded: dict[str, Tensor]) -> dict[str, Tensor]:

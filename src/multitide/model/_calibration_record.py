@@ -13,7 +13,9 @@ from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.calibration._calibration import Calibration
 from multitide.calibration._calibrator import Calibrator
 from multitide.calibration._column_map import ColumnMap
+from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._labels import Labels
+from multitide.calibration._scores import Scores
 from multitide.calibration._two_classes import TwoClasses
 from multitide.network._network import Predictor
 from multitide.tasks._classification import ClassificationTarget
@@ -39,6 +41,30 @@ class CalibratedRecord(BaseModel):
     n_labels: NonNegativeInt
     log_loss: FiniteFloat | None
     calibrated_log_loss: FiniteFloat | None
+
+
+class ScoresRecord(BaseModel):
+    """The conformal scores of a task, which are in the weights.
+
+    Attributes
+    ----------
+    task : str
+        Its name.
+    n_scores : int
+        Number of stored scores over all of its columns.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    task: str
+    n_scores: NonNegativeInt
+
+
+def scores_records(calibration: Calibration) -> list[ScoresRecord]:
+    """Return what a model stores about its conformal scores, besides numbers."""
+    records = []
+    for task, scores in calibration.scores.items():
+        records.append(ScoresRecord(task=task, n_scores=len(scores.values)))
+    return records
 
 
 def calibration_records(
@@ -82,6 +108,7 @@ def calibrated_labels(records: Sequence[CalibratedRecord]) -> list[CalibratedLab
 
 def rebuild_calibration(
     records: Sequence[CalibratedRecord],
+    scores: Sequence[ScoresRecord],
     targets: Mapping[str, Target],
     weights: Mapping[str, Tensor],
 ) -> Calibration:
@@ -91,6 +118,8 @@ def rebuild_calibration(
     ----------
     records : sequence of CalibratedRecord
         In the order of the tasks and their labels.
+    scores : sequence of ScoresRecord
+        One per task with scores.
     targets : mapping of str to Target
         The target of each task.
     weights : mapping of str to Tensor
@@ -111,13 +140,30 @@ def rebuild_calibration(
         if task not in targets:
             raise ValueError(f"there is no task {task!r}")
         calibrators[task] = _calibrator(own, targets[task])
-    calibration = Calibration(calibrators)
+    calibration = Calibration(calibrators, _scores(scores, targets))
     state = {}
     for key, tensor in weights.items():
         if key.startswith(WEIGHTS):
             state[key.removeprefix(WEIGHTS)] = tensor
     calibration.load_state_dict(state)
     return calibration.eval()
+
+
+def _scores(
+    records: Sequence[ScoresRecord], targets: Mapping[str, Target]
+) -> dict[str, Scores]:
+    """Return scores of the right sizes, without their numbers."""
+    by_task = {}
+    for record in records:
+        conformity = None
+        if record.task in targets:
+            conformity = conformity_of(targets[record.task])
+        if conformity is None or record.task in by_task:
+            raise ValueError(
+                f"there is no task {record.task!r} with intervals, or twice"
+            )
+        by_task[record.task] = Scores(record.n_scores, len(conformity.columns))
+    return by_task
 
 
 def calibration_weights(predictor: Predictor) -> dict[str, Tensor]:

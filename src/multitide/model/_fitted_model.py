@@ -11,6 +11,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from multitide.calibration._calibrated_label import calibration_table
+from multitide.calibration._scores import Scores
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import DataError
@@ -23,6 +24,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._recipe import resolve_device
 from multitide.fitting._weighed import weighed_sets
+from multitide.model._intervals import check_level, coverage_table, interval_table
 from multitide.model._notebook_view import fitted_html
 from multitide.model._prediction import (
     HasTargets,
@@ -53,6 +55,7 @@ class FittedModel:
     history_: pd.DataFrame
     tasks_: list[Task]
     targets_: HasTargets
+    scores_: Mapping[str, Scores]
     data_: list[DataRecord]
 
     @overload
@@ -130,6 +133,71 @@ class FittedModel:
         for name, each in decoded.items():
             tables[name] = quantile_tables(self.targets_, each)
         return data_sets.like_input(tables)
+
+    @overload
+    def predict_interval(
+        self, X: Several, *, level: float = 0.9, static: None = None
+    ) -> dict[str, pd.DataFrame]: ...
+    @overload
+    def predict_interval(
+        self, X: Series, *, level: float = 0.9, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame: ...
+    def predict_interval(
+        self, X: Data, *, level: float = 0.9, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Return, for every task, an interval or a set that has the label with probability `level`.
+
+        This holds for samples like those that the model was calibrated on, whatever the model, by
+        conformal prediction. It does not if what is measured drifts.
+
+        Parameters
+        ----------
+        X, static
+            As in :meth:`predict`.
+        level : float, default=0.9
+            The probability.
+
+        Returns
+        -------
+        DataFrame, n_samples rows, or dict of DataFrame
+            For each number or step of a forecast the columns ``NAME_low`` and ``NAME_high``, for
+            each class or yes/no label the column ``NAME_set`` of tuples, the most probable value
+            first. A dict by data set if `X` is a dict.
+
+        Raises
+        ------
+        ParameterError
+            If the model has no scores, or too few for `level`; the message has the number needed.
+        """
+        check_is_fitted(self, "tasks_")
+        level = check_level(level, self.scores_)
+        data_sets, decoded = self._decode(X, static=static)
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = interval_table(self.targets_, self.scores_, each, level)
+        return data_sets.like_input(tables)
+
+    def evaluate_interval(
+        self,
+        X: Data,
+        y: Labels = None,
+        *,
+        level: float = 0.9,
+        static: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Return how many labels are in their interval or set of :meth:`predict_interval`.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``task``, ``level``, ``coverage`` (ideally the level), ``width`` (the mean width
+            of intervals, or the mean size of sets) and ``n_labelled``; with several data sets also
+            ``data``.
+        """
+        check_is_fitted(self, "tasks_")
+        level = check_level(level, self.scores_)
+        data_sets, decoded = self._decode(X, y, static=static)
+        return coverage_table(self.targets_, self.scores_, data_sets, decoded, level)
 
     @overload
     def decode(self, X: Several, *, static: None = None) -> dict[str, Decoded]: ...
@@ -223,6 +291,7 @@ class FittedModel:
         self.seconds_ = stored.seconds
         self.trials_ = pd.DataFrame(stored.trials)
         self.candidates_ = pd.DataFrame(stored.candidates)
+        self.scores_ = stored.predictor.calibration.scores
         self.calibration_ = calibration_table(stored.calibrated)
         self.representation_ = stored.encoder
         data = stored.data

@@ -83,7 +83,9 @@ def rebuild_predictor(
     predictor = Predictor(networks, answered, shares)
     targets = {name: predictor.target(name) for name in by_name}
     with checking(path, "calibrated"), at_most(count_values(weights.values())):
-        predictor.calibration = rebuild_calibration(record.calibrated, targets, weights)
+        predictor.calibration = rebuild_calibration(
+            record.calibrated, record.scores, targets, weights
+        )
     check_numbers(predictor.calibration, folder / WEIGHTS_FILE)
     return predictor.eval()
 

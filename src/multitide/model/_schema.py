@@ -28,7 +28,7 @@ from multitide.fitting._recipe import (
     is_auto,
     replace_representation,
 )
-from multitide.model._calibration_record import CalibratedRecord
+from multitide.model._calibration_record import CalibratedRecord, ScoresRecord
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
@@ -195,6 +195,7 @@ class ModelRecord(BaseModel):
     trials: list[dict[str, Any]] = []
     candidates: list[CandidateRecord] = []
     calibrated: list[CalibratedRecord] = []
+    scores: list[ScoresRecord] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
     sha256: str = ""

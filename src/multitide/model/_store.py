@@ -40,6 +40,7 @@ from multitide.model._calibration_record import (
     calibrated_labels,
     calibration_records,
     calibration_weights,
+    scores_records,
 )
 from multitide.model._check_stored import (
     checking,
@@ -243,6 +244,7 @@ def _record(
         trials=stored.trials,
         candidates=_candidates(stored),
         calibrated=calibration_records(predictor.calibration, stored.calibrated),
+        scores=scores_records(predictor.calibration),
         representation=representation,
         weights_sha256=weights_sha256,
     ).model_dump(mode="json")

@@ -74,13 +74,14 @@ class Training(Part):
         includes them, and is refused where a step cannot be recorded. Not yet tried on a GPU, and
         therefore off by default.
 
-    calibrate : {"auto", "none"}, default="auto"
+    calibrate : {"auto", "intervals", "none"}, default="auto"
         "auto": probabilities are calibrated on the calibration set, or on the validation set where
         there is none: by temperature for several classes, by Platt's curve or isotonic regression
         for two classes and for each label of a multi-label task. A task is calibrated only if its
         log loss, on folds that the calibrator was not fitted to, falls by more than the standard
-        error of its fall. Tasks with ``class_weight`` are left as they are. "none": probabilities
-        stay as trained.
+        error of its fall. Tasks with ``class_weight`` are left as they are. The same samples give
+        the scores that `predict_interval` needs. "intervals": only these scores; probabilities stay
+        as trained. "none": neither.
 
     References
     ----------
@@ -105,7 +106,7 @@ class Training(Part):
     finish: Literal["none", "per_task"] = "none"
     record_gradients: Annotated[int, Field(ge=1)] | None = None
     graph: Literal["auto"] | bool = False
-    calibrate: Literal["auto", "none"] = "auto"
+    calibrate: Literal["auto", "intervals", "none"] = "auto"
 
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` with every problem, also of settings that clash."""

@@ -1,0 +1,136 @@
+"""Intervals and sets of a fitted model, and how often they contain the label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from multitide._checks import check_fraction
+from multitide.calibration._conformity import Conformity
+from multitide.calibration._conformity_of import conformity_of
+from multitide.calibration._scores import Scores, units_needed
+from multitide.data._data_sets import DataSets
+from multitide.errors import ParameterError
+from multitide.fitting._data_sets import labels_of
+from multitide.model._prediction import HasTargets
+from multitide.training._decode_samples import Decoded
+
+NO_SCORES = (
+    "`predict_interval` must have a model with conformal scores; got one without. It was fitted by "
+    "an earlier version, without held-out samples, or with training.calibrate='none'. Fit it again "
+    "with a validation or a calibration set."
+)
+
+
+def check_level(level: object, scores: Mapping[str, Scores]) -> float:
+    """Return a level that the scores of every task support.
+
+    Raises
+    ------
+    ParameterError
+        If there are no scores, or with the number that each task would need.
+    """
+    check_fraction("level", level)
+    if not scores:
+        raise ParameterError(NO_SCORES)
+    number = float(level)  # type: ignore[arg-type]  # checked above
+    needed = units_needed(number)
+    problems = []
+    for task, own in scores.items():
+        n = own.fewest_units
+        if n < needed:
+            problems.append(
+                f"`level` must be at most {n / (n + 1):.3g} for {task!r}, whose intervals rest on "
+                f"{n} recordings (each sample is one, unless a split by group or new series keeps "
+                f"several together); got {number:g}, which needs {needed}."
+            )
+    if problems:
+        remedy = "Lower it, or hold out more samples for `calibration`."
+        raise ParameterError("\n".join([*problems, remedy]))
+    return number
+
+
+def supported(level: float, scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Return the scores of the tasks that have intervals of a level."""
+    needed = units_needed(level)
+    by_task = {}
+    for task, own in scores.items():
+        if own.fewest_units >= needed:
+            by_task[task] = own
+    return by_task
+
+
+def interval_table(
+    model: HasTargets, scores: Mapping[str, Scores], decoded: Decoded, level: float
+) -> pd.DataFrame:
+    """Return the intervals and sets of all tasks with scores, side by side; a row per sample."""
+    tables = [pd.DataFrame(index=pd.RangeIndex(len(next(iter(decoded.values())))))]
+    for task, values in decoded.items():
+        if task in scores:
+            quantiles = scores[task].quantiles(level)
+            tables.append(_conformity(model, task).table(values, quantiles))
+    return pd.concat(tables, axis=1)
+
+
+def coverage_table(
+    model: HasTargets,
+    scores: Mapping[str, Scores],
+    data_sets: DataSets,
+    decoded: Mapping[str, Decoded],
+    level: float,
+) -> pd.DataFrame:
+    """Return, per task, how many labels are in their interval or set, and how wide these are.
+
+    Parameters
+    ----------
+    model : HasTargets
+        The model that made the predictions.
+    scores : mapping of str to Scores
+        By task.
+    data_sets : DataSets
+        Samples with labels.
+    decoded : mapping of str to dict
+        The predictions for each data set.
+    level : float
+        The share of the labels that intervals should contain.
+    """
+    rows = []
+    for name, samples in data_sets.items():
+        for task, values in decoded[name].items():
+            if task not in scores:
+                continue
+            conformity = _conformity(model, task)
+            truth = conformity.target.truth(labels_of(samples, conformity.target.task))
+            known = conformity.target.has_label(truth)
+            quantiles = scores[task].quantiles(level)
+            row: dict[str, object] = {"data": name} if name else {}
+            row |= {"task": task, "level": level}
+            row |= _covered(conformity, truth[known], values[known], quantiles)
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _covered(
+    conformity: Conformity[Any],
+    truth: np.ndarray,
+    decoded: np.ndarray,
+    quantiles: np.ndarray,
+) -> dict[str, float]:
+    """Return coverage and mean width over all known labels; NaN without any."""
+    found = {"coverage": np.nan, "width": np.nan, "n_labelled": float(len(truth))}
+    if len(truth):
+        scores = conformity.scores(truth, decoded)
+        known = ~np.isnan(scores)
+        found["coverage"] = float((scores <= quantiles)[known].mean())
+        found["width"] = float(conformity.widths(decoded, quantiles)[known].mean())
+    return found
+
+
+def _conformity(model: HasTargets, task: str) -> Conformity[Any]:
+    conformity = conformity_of(model.target(task))
+    if conformity is None:
+        raise KeyError(task)
+    return conformity
