@@ -48,7 +48,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
-	$(PIP) --editable ".[balancing,tune,onnx,dev]"
+	$(PIP) --editable ".[balancing,tune,onnx,serve,dev]"
 	touch $@
 
 .venv/.installed-docs: .venv/.installed-dev

@@ -22,6 +22,7 @@ from multitide.cli._init import init
 from multitide.cli._methods import methods
 from multitide.cli._predict import predict
 from multitide.cli._represent import represent
+from multitide.cli._serve import serve
 from multitide.cli._tune import tune
 
 FAULT = "This is a fault of multitide, not of your input. Please report it with this traceback."
@@ -121,6 +122,7 @@ for command in (
     predict,
     export,
     explain,
+    serve,
     represent,
     compare_runs,
     compare,

@@ -1,0 +1,1 @@
+"""Serve a fitted model over HTTP."""
