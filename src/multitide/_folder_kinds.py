@@ -9,6 +9,7 @@ from pathlib import Path
 MARKER = ".multitide.json"
 PARTIAL_SUFFIX = ".partial"  # of the folder of a run that is not complete
 RUN_CONFIG = "config.toml"
+STUDY_CONFIG = "recommended.toml"  # of what a study recommends
 MODEL_FORMAT, MODEL_FILE = "multitide", "model.json"
 ENSEMBLE_FORMAT, ENSEMBLE_FILE = "multitide ensemble", "ensemble.json"
 # The kinds of results that grow, as their records and markers call them.
@@ -33,7 +34,7 @@ IN_WORDS = {
     FITS_FORMAT: "fits of an ensemble",
 }
 READ_BY = {
-    STUDY_FORMAT: "multitide.Comparison.load reads it",
+    STUDY_FORMAT: "multitide.Comparison.load reads it, and `multitide fit` takes it",
     STUDIES_FORMAT: "multitide.Comparisons.load reads them",
     CURVE_FORMAT: "multitide.LabelCurve.load reads it",
     FITS_FORMAT: "multitide.Ensemble.fit(folder=...) continues them",

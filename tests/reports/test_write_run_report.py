@@ -17,7 +17,7 @@ from multitide.data._how_split import how_split
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
-from multitide.reports._pages import markdown_table
+from multitide.reports._pages import markdown_table, significant
 from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._settings import Training
 
@@ -57,7 +57,7 @@ def test_a_report_holds_every_figure_and_the_command(
     for task, metric, value in metrics[["task", "metric", "value"]].itertuples(
         index=False
     ):
-        assert [f"| {task}", metric, f"{value:.4g}"] in [row[:3] for row in rows]
+        assert [f"| {task}", metric, significant(value)] in [row[:3] for row in rows]
     assert "multitide fit x.toml" in text
     assert "multitide fit config.toml --output ANOTHER_FOLDER` repeats the run" in text
     assert re.search(r"trained for \d+ epochs in \d+ s", text)

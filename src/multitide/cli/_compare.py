@@ -166,6 +166,7 @@ def run_study(
     arguments = _arguments(config, data, options, verbose)
     comparison = run_comparison(_one_or_all(data), folder=folder, **arguments)
     show_comparison(comparison)
+    fit_command = write_recommended(config, comparison, folder)
     page = write_study_report(comparison, folder, samples=data, command=command_line())
     say(
         "\nReport: ",
@@ -173,7 +174,36 @@ def run_study(
         " (the folder also contains report.md and all results)",
     )
     show_left_out(comparison, folder)
+    _show_recommended(comparison, fit_command)
     return comparison
+
+
+def write_recommended(config: Config, comparison: Comparison, folder: Path) -> str:
+    """Write the configuration that the study recommends; return its command, "" without one."""
+    from multitide._folder_kinds import STUDY_CONFIG
+    from multitide._result_folder import writable, write_file
+    from multitide.cli._arguments import quoted
+    from multitide.study._recommendation import recommend, recommended_settings
+
+    settings = recommended_settings(comparison, recommend(comparison))
+    with writable(folder):
+        if settings is None or config.is_ensemble:
+            (folder / STUDY_CONFIG).unlink(missing_ok=True)
+            return ""
+        text = config.changed(**settings).to_toml()
+        write_file(folder / STUDY_CONFIG, text)
+    return f"multitide fit {quoted(folder)}"
+
+
+def _show_recommended(comparison: Comparison, fit_command: str) -> None:
+    from multitide.cli._show import show_next
+    from multitide.cli._terminal import bold, say
+    from multitide.study._recommendation import recommend
+
+    recommendation = recommend(comparison)
+    say("\n", bold(recommendation.in_words), f" {recommendation.confidence_in_words}")
+    if fit_command:
+        show_next(("Train what it recommends", fit_command))
 
 
 def run_curve(

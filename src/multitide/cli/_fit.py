@@ -276,10 +276,13 @@ def _check_freeze(training: dict[str, object]) -> None:
 def source_config(
     source: Path, label: list[str] | None, data: dict[str, object], split: str | None
 ) -> Config:
-    """Return the configuration of a file, or of a data file and its options."""
+    """Return the configuration of a file, a study's recommendation, or a data file with options."""
     from multitide.config._load_config import load_config
+    from multitide._folder_kinds import STUDY_FORMAT, kind_of
     from multitide.errors import ParameterError
 
+    if source.is_dir() and kind_of(source, [STUDY_FORMAT]):
+        source = _recommended_by(source)
     if source.suffix.lower() != ".toml":
         return _config_from_options(source, label, data, split)
     refused = given({"label": label, **data, "split": split})
@@ -289,6 +292,21 @@ def source_config(
             f"{options} must be set in the configuration, {str(source)!r}."
         )
     return load_config(source)
+
+
+def _recommended_by(study: Path) -> Path:
+    """Return the configuration that a study recommends."""
+    from multitide._folder_kinds import STUDY_CONFIG
+    from multitide.errors import ParameterError
+
+    path = study / STUDY_CONFIG
+    if not path.is_file():
+        raise ParameterError(
+            f"`source` must be a study with {STUDY_CONFIG}; got {str(study)!r}. "
+            "`multitide compare` writes it for one data set, if one fit can train what it "
+            "recommends."
+        )
+    return path
 
 
 def _config_from_options(

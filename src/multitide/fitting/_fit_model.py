@@ -27,6 +27,7 @@ from multitide.fitting._weigh_fits import Candidate, GroupFit, short_name, weigh
 from multitide.fitting._weight_search import WeightSearch
 from multitide.network._network import Network, Predictor
 from multitide.sharing import SHARINGS
+from multitide.sharing._sharing import check_named_tasks
 from multitide.tasks._task import Task
 from multitide.training._callbacks import Callback
 
@@ -214,8 +215,9 @@ def make_groups(
     by_name = {}
     for task in tasks:
         by_name[task.name] = task
+    check_named_tasks(recipe.sharing, list(by_name))
     groups = []
-    for names in recipe.sharing.groups(list(by_name)):
+    for names in recipe.sharing.networks(list(by_name)):
         groups.append(TaskGroup(data_sets, [by_name[name] for name in names], recipe))
     return groups
 
@@ -263,7 +265,7 @@ def check_pretrain(recipe: Recipe, names: list[str]) -> None:
                 f"tasks, {one_of(names)}; "
                 f"got {name!r}.{suggest(name, names)}"
             )
-    if recipe.training.pretrain and len(recipe.sharing.groups(names)) > 1:
+    if recipe.training.pretrain and len(recipe.sharing.networks(names)) > 1:
         problems.append(
             "`training.pretrain` must be empty with "
             f"{recipe.sharing!r}, which shares nothing."

@@ -60,7 +60,7 @@ def _shown(value: object) -> object:
 def markdown_table(frame: pd.DataFrame) -> str:
     """Return a DataFrame as a Markdown table.
 
-    Floats have four significant digits, missing values are a dash, and all text is escaped.
+    Floats have three significant digits, missing values are a dash, and all text is escaped.
     """
     lines = [[markdown(name) for name in frame.columns], ["---"] * frame.shape[1]]
     for row in frame.itertuples(index=False, name=None):
@@ -78,13 +78,15 @@ def cell(value: object) -> str:
 
 
 def significant(value: float | None) -> str:
-    """Write a number with four significant digits."""
-    return written(value, "{:.4g}")
+    """Write a number with three significant digits, and whole numbers as they are."""
+    if value is not None and abs(value) >= 1000:
+        return written(value, "{:,.0f}")
+    return written(value, "{:.3g}")
 
 
 def signed(value: float | None) -> str:
-    """Write a number with its sign and four decimals."""
-    return written(value, "{:+.4f}")
+    """Write a number with its sign and three decimals."""
+    return written(value, "{:+.3f}")
 
 
 def written(value: float | None, form: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -29,6 +29,9 @@ class Hard(Sharing):
     ----------
     head_units : int, optional
         See :class:`Sharing`.
+    groups : list of lists of str, default=()
+        Tasks that share a network, as a study recommends them; a task in no group has a network of
+        its own. Default: one network for all tasks.
     branch : int, default=0
         Number of the backbone's last blocks that each task has to itself, with the pooling after
         them.
@@ -58,11 +61,38 @@ class Hard(Sharing):
        conditioning layer", AAAI 2018. https://arxiv.org/abs/1709.07871
     """
 
+    groups: tuple[tuple[str, ...], ...] = ()
     branch: Annotated[int, Field(ge=0)] = 0
     conditioning: Conditioning = "none"
     width: Annotated[int, Field(ge=1, le=65_536)] | None = None
 
     learns_several: ClassVar[bool] = True
+
+    def networks(self, names: list[str]) -> list[list[str]]:
+        """Return the tasks of each network."""
+        if not self.groups:
+            return [names]
+        networks = []
+        for group in self.groups:
+            members = [name for name in names if name in group]
+            if members:
+                networks.append(members)
+        for name in names:
+            if name not in self.named_tasks:
+                networks.append([name])
+        return networks
+
+    def of_one_network(self) -> Hard:
+        """Return hard sharing without groups."""
+        return replace(self, groups=())
+
+    @property
+    def named_tasks(self) -> list[str]:
+        """The tasks of `groups`, in their order."""
+        named: list[str] = []
+        for group in self.groups:
+            named.extend(group)
+        return named
 
     @property
     def across(self) -> Across:

@@ -30,8 +30,8 @@ class NoSharing(Sharing):
         """Anywhere: a network with one task does not use its aggregator."""
         return ("parameters", "features")
 
-    def groups(self, names: list[str]) -> list[list[str]]:
-        """Return one group per task."""
+    def networks(self, names: list[str]) -> list[list[str]]:
+        """Return one network per task."""
         return [[name] for name in names]
 
     def build(

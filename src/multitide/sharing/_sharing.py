@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
 
+from multitide._checks import one_of, suggest
 from multitide._part import Part
 from multitide.backbones._backbone import Backbone, BackboneModule, BlockBackbone, Flow
 from multitide.errors import ParameterError
@@ -94,15 +95,42 @@ class Sharing(Part, ABC):
         """Where an aggregator can combine gradients, of "parameters" and "features"."""
         return ("parameters",)
 
-    def groups(self, names: list[str]) -> list[list[str]]:
-        """Return the groups of tasks that are trained separately, each with its own network."""
+    def networks(self, names: list[str]) -> list[list[str]]:
+        """Return the tasks of each network; networks are trained separately."""
         return [names]
+
+    def of_one_network(self) -> Sharing:
+        """Return the same way of sharing for a fit of one of the networks."""
+        return self
+
+    @property
+    def named_tasks(self) -> list[str]:
+        """The tasks that the parameters name."""
+        return []
 
     @abstractmethod
     def build(
         self, backbone: Backbone, n_channels: int, n_timepoints: int, n_tasks: int
     ) -> SharingModule:
         """Return a freshly initialised module for one group of `n_tasks` tasks."""
+
+
+def check_named_tasks(sharing: Sharing, names: Sequence[str]) -> None:
+    """Raise unless every task that the parameters name is one of these, and named once."""
+    problems = []
+    for name in dict.fromkeys(sharing.named_tasks):
+        if name not in names:
+            problems.append(
+                f"`sharing.groups` must name tasks, {one_of(names)}; "
+                f"got {name!r}.{suggest(name, names)}"
+            )
+        if sharing.named_tasks.count(name) > 1:
+            problems.append(
+                f"`sharing.groups` must name a task once; got {name!r} twice. "
+                "A task is predicted by one network."
+            )
+    if problems:
+        raise ParameterError("\n".join(problems))
 
 
 def build_blocks(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,21 +30,9 @@ from multitide.study.results._tables import (
     loss_table,
 )
 from multitide.study.results._verdicts import MARGIN
+from multitide.study.runs._run_facts import run_facts
 from multitide.tasks import Task, task_names
 
-RUN_FACTS = (
-    "status",
-    "reason",
-    "tasks",
-    "seconds",
-    "random_state",
-    "n_rows",
-    "n_parameters",
-    "n_steps",
-    "n_trees",
-    "best_epoch",
-    "diverged",
-)
 EFFORT = (
     "n_rows",
     "n_labelled_train",
@@ -233,7 +221,7 @@ class Comparison:
                 facts: Mapping[str, object] = {"status": "not run"}
                 if fit is not None:
                     facts = fit.facts
-                rows.append(place | _run_facts(facts))
+                rows.append(place | run_facts(facts))
         return pd.DataFrame(rows)
 
     @cached_property
@@ -396,16 +384,3 @@ class Comparison:
             groupings=study.groupings,
             conditions=conditions,
         )
-
-
-def _run_facts(facts: Mapping[str, object]) -> dict[str, object]:
-    row: dict[str, object] = {}
-    for name in RUN_FACTS:
-        row[name] = facts.get(name)
-    by_task = cast("dict[str, float] | None", facts.get("validation_loss"))
-    losses = list((by_task or {}).values())
-    if losses:
-        row["validation_loss"] = float(np.mean(losses))
-    else:
-        row["validation_loss"] = np.nan
-    return row

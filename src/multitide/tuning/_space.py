@@ -189,4 +189,4 @@ def trained_together(params: Mapping[str, object]) -> bool:
     if "sharing" not in params:
         return True
     sharing = SHARINGS[str(params["sharing"])]()
-    return len(sharing.groups(["one", "other"])) == 1
+    return len(sharing.networks(["one", "other"])) == 1

@@ -241,4 +241,4 @@ def trains_several_networks(estimator: MultiTaskEstimator) -> bool:
     names = []
     for task in estimator.tasks or ():
         names.append(task if isinstance(task, str) else task.name)
-    return len(recipe.sharing.groups(names)) > 1
+    return len(recipe.sharing.networks(names)) > 1

@@ -28,6 +28,7 @@ def gain_row(task: str = "load", **changes: Any) -> dict[str, Any]:
         "low": 0.1,
         "high": 0.2,
         "p_adjusted": 0.012345,
+        "standard_error": 0.01,
         "verdict": "helps",
         "advice": "",
         "n_seeds": 5,
@@ -54,7 +55,7 @@ def test_gains_have_one_row_per_task_and_arm_and_one_for_the_mean() -> None:
         ),
     ]
     assert list(table["task"]) == ["load", "state", "(mean)"]
-    assert list(table["gain"]) == ["+0.1235", "+0.1235", "-0.5000"]
+    assert list(table["gain"]) == ["+0.123", "+0.123", "-0.500"]
     assert table["verdict"][1] == "same within 0.01"
     assert all(isinstance(cell, str) for cell in table.to_numpy().ravel())
 
@@ -62,7 +63,7 @@ def test_gains_have_one_row_per_task_and_arm_and_one_for_the_mean() -> None:
 def test_a_single_task_has_no_mean_and_p_values_are_shown_on_request() -> None:
     gains, mean = pd.DataFrame([gain_row()]), pd.DataFrame([gain_row()])
     assert len(gain_table(gains, mean, 0.01)) == 1
-    assert gain_table(gains, mean, 0.01, p_values=True)["p (adjusted)"][0] == "0.01235"
+    assert gain_table(gains, mean, 0.01, p_values=True)["p (adjusted)"][0] == "0.0123"
 
 
 def test_a_column_of_data_sets_comes_first() -> None:
@@ -125,7 +126,7 @@ def test_advice_that_holds_for_all_is_given_once(
 
 
 def test_numbers_without_a_spread_have_none() -> None:
-    assert interval_in_words(-0.1, 0.2) == "-0.1000 to +0.2000"
+    assert interval_in_words(-0.1, 0.2) == "-0.100 to +0.200"
     assert interval_in_words(NAN, 0.2) == "-"
     assert mean_in_words(0.5, NAN) == "0.500"
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from multitide.reports._pages import Row
-from multitide.reports.study._sentences import are_baselines
+from multitide.reports.study._sentences import are_baselines, are_identical
 from multitide.study import Comparison
 from multitide.study.results._tables import MEAN
 
@@ -77,7 +77,7 @@ class Chart:
 
 def gain_chart(comparison: Comparison) -> Chart:
     """Place gains, intervals, margin and ticks on a common line."""
-    gains = comparison.gains
+    gains = comparison.gains[~are_identical(comparison.gains)]
     limit = _limit_of_all(comparison)
     rows = []
     for row in gains.to_dict("records"):

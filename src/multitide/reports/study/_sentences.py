@@ -69,11 +69,14 @@ MARKS = {
 
 
 def headlines(comparison: Comparison) -> list[str]:
-    """Return the answer: one sentence per network arm, with the tasks it helps, hurts, ...
+    """Return what was found: one sentence per network arm, with the tasks it helps, hurts, ...
 
-    Arms without any verdict share the last sentence.
+    Arms without any verdict share the last sentence. Where both arms have the same fits, there is
+    nothing to find.
     """
-    networks = comparison.gains[~are_baselines(comparison)]
+    networks = comparison.gains[
+        ~are_baselines(comparison) & ~are_identical(comparison.gains)
+    ]
     sentences = []
     unclear: dict[str, list[str]] = {}
     for arm, gains in networks.groupby("arm", sort=False):
@@ -205,6 +208,7 @@ def next_steps(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _step(networks: pd.DataFrame, reference: str) -> str:
     verdicts = {}
+    networks = networks[~are_identical(networks)]
     for verdict, rows in networks.groupby("verdict", sort=False):
         verdicts[str(verdict)] = rows
     if "helps" in verdicts:
@@ -246,6 +250,23 @@ def is_baseline(comparison: Comparison, arm: str) -> bool:
 def are_baselines(comparison: Comparison) -> pd.Series:
     """Return which rows of ``comparison.gains`` are those of baselines."""
     return comparison.gains["arm"].isin(comparison.baselines)
+
+
+def doubts(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return (tasks and arms, what is uneven about their test groups)."""
+    doubtful = comparison.gains[comparison.gains["doubt"] != ""]
+    found = []
+    for doubt, rows in doubtful.groupby("doubt", sort=False):
+        names = []
+        for task, of_task in rows.groupby("task", sort=False):
+            names.append(f"{task}: {', '.join(of_task['arm'])}")
+        found.append(("; ".join(names), str(doubt)))
+    return found
+
+
+def are_identical(gains: pd.DataFrame) -> pd.Series:
+    """Return which rows of gains compare the same fits, so that the gain is zero by construction."""
+    return (gains["gain"] == 0) & (gains["standard_error"] == 0)
 
 
 def sentence(row: Row, comparison: Comparison, *, name: Write, number: Write) -> str:

@@ -40,7 +40,8 @@ class MetricRow:
     metric, better : str
         Its name, and "higher", "lower" or "near" the level where it is best.
     cells : dict of str to dict
-        For each arm its row of ``comparison.figures``, and whether it is the ``best``.
+        For each arm its row of ``comparison.figures``, and whether it is among the
+        ``best``.
     trivial : dict
         The row that holds the constant predictor's figure as ``trivial``.
     """
@@ -143,7 +144,7 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
     ):
         level = comparison.evidence.targets[task, 0].level_of(str(metric))
         good = goodness(str(metric), of_metric["mean"], level)
-        best = set(of_metric["mean"][good == good.max()])
+        best = _within_the_spread(of_metric, good)
         if level is not None:
             better = f"near {level:g}"
         elif of_metric["higher_is_better"].iloc[0]:
@@ -153,10 +154,25 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
         differ = of_metric["mean"].nunique() > 1
         cells = {}
         for row in of_metric.to_dict("records"):
-            cells[row["arm"]] = row | {"best": differ and row["mean"] in best}
+            cells[row["arm"]] = row | {"best": differ and row["arm"] in best}
         trivial = of_metric.iloc[0].to_dict()
         rows.append(MetricRow(metric, better, cells, trivial))
     return rows
+
+
+def _within_the_spread(of_metric: pd.DataFrame, good: pd.Series) -> set[str]:
+    """Return the best arm, and those that the spread over seeds does not tell from it.
+
+    None if that is so of every arm.
+    """
+    first = good.idxmax()
+    spread = np.hypot(
+        of_metric["sd"].fillna(0.0), np.nan_to_num(of_metric.loc[first, "sd"])
+    )
+    within = (of_metric["mean"] - of_metric.loc[first, "mean"]).abs() <= spread
+    if within.all():
+        return set()
+    return set(of_metric.loc[within, "arm"])
 
 
 def shown_arm(comparison: Comparison, task: str) -> str | None:

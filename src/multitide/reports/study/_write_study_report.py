@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from markupsafe import Markup
 from multitide import plot
 from multitide._checks import as_path, check_type
 from multitide._claim_folder import claim_folder
-from multitide._folder_kinds import STUDY_FORMAT
+from multitide._folder_kinds import STUDY_CONFIG, STUDY_FORMAT
 from multitide._result_folder import writable
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -34,6 +35,7 @@ from multitide.reports.study import _grouping as grouping
 from multitide.reports.study import _protocol as protocol
 from multitide.reports.study import _sentences as sentences
 from multitide.reports.study import _tasks as tasks
+from multitide.reports.study._answer import make_answer
 from multitide.reports.study._conditions import condition_sections
 from multitide.reports.study._gain_chart import gain_chart
 from multitide.study import Comparison
@@ -87,6 +89,9 @@ def write_study_report(
         check_type("command", command, str)
     content = page_content(comparison, _samples_by_name(samples, comparison), command)
     claim_folder(folder, STUDY_FORMAT)
+    content["fit_command"] = ""
+    if (folder / STUDY_CONFIG).is_file():
+        content["fit_command"] = f"multitide fit {shlex.quote(str(folder))}"
     with writable(folder):
         content["has_gains_figure"] = _save_gains(comparison, folder / GAINS)
         templates = {TEXT: "report.md.j2", PAGE: "report.html.j2"}
@@ -145,13 +150,17 @@ def page_content(
     several = len(comparison.evidence.protocol.data) > 1
     common, own = protocol.arm_settings(comparison)
     labels = data.label_rows(comparison)
+    answer = make_answer(comparison)
     outcomes = []
     for question in comparison.questions:
         outcomes.append(tasks.task_outcome(comparison, question))
     return {
         "comparison": comparison,
         "title": f"Should these {'data sets' if several else 'tasks'} share a network?",
-        "headlines": sentences.headlines(comparison),
+        "headlines": [answer.words],
+        "answer": answer,
+        "doubts": sentences.doubts(comparison),
+        "findings": sentences.headlines(comparison),
         "compared": sentences.compared(comparison),
         "meanings": sentences.meanings(comparison),
         "next_steps": sentences.next_steps(comparison),
@@ -183,10 +192,11 @@ def _gain_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def _answers(comparison: Comparison) -> dict[str, list[Row]]:
-    """Return the gains by task, each with its sentence for the page and for Markdown."""
+    """Return the gains by task, each with its sentence for Markdown, which has no chart."""
     by_task: dict[str, list[Row]] = {}
-    for row in comparison.gains.to_dict("records"):
-        words = {"page": _for_page(row, comparison), "text": _for_text(row, comparison)}
+    gains = comparison.gains[~sentences.are_identical(comparison.gains)]
+    for row in gains.to_dict("records"):
+        words = {"text": _for_text(row, comparison)}
         by_task.setdefault(row["task"], []).append(row | words)
     return by_task
 
@@ -218,15 +228,6 @@ def figure_element(
         attributes.append(Markup('data-{}="{}"').format(name, text))
     return Markup('<data value="{}" {}>{}</data>').format(
         repr(value), Markup(" ").join(attributes), shown
-    )
-
-
-def _for_page(row: Row, comparison: Comparison) -> str:
-    return sentences.sentence(
-        row,
-        comparison,
-        name=Markup("<b>{}</b>").format,
-        number=partial(figure_element, row),
     )
 
 

@@ -21,6 +21,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._registries import part_from_config
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_recipe
+from multitide.sharing._sharing import check_named_tasks
 from multitide.study.design._arms import (
     ALONE,
     BY_NAME,
@@ -201,10 +202,12 @@ class _Resolver:
         checked = _check_groups(name, given, self._task_names)
         learner = _with_settings(name, self._estimator, settings)
         sharing = sharing_of(learner)
+        check_named_tasks(sharing, self._task_names)
         networks: list[tuple[str, ...]] = []
         for group in checked:
-            for part in sharing.groups(list(group)):
+            for part in sharing.networks(list(group)):
                 networks.append(tuple(part))
+        learner.set_params(sharing=sharing.of_one_network())
         return Arm(name, learner, tuple(networks))
 
     def _mixture(self, name: str, settings: Settings) -> Mixture:

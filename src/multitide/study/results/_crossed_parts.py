@@ -67,6 +67,13 @@ class CrossedParts:
         """What a gain is divided by; its square expects the variance and the residual part."""
         return float(np.sqrt(max(self.seed + self.group, self.residual)))
 
+    @property
+    def group_share(self) -> float:
+        """The share of the groups in the squared spread; 1 if nothing varies."""
+        if self.spread > 0:
+            return self.group / self.spread**2
+        return 1.0
+
     def p_value(self, gain: float) -> float:
         """Return the two-sided p value of "no difference"."""
         if not self.known:

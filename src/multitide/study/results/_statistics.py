@@ -294,7 +294,7 @@ def estimate(
         n_groups=table.n_groups,
         n_rows=table.n_rows,
         n_runs=table.n_runs,
-        doubt=uneven_groups(table.influence, table.weights),
+        doubt=uneven_groups(table.influence, table.weights, parts.group_share),
     )
 
 

@@ -7,15 +7,18 @@ gain, a loss or a verdict on its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from multitide.study.results._verdicts import SAME
+from multitide.study.results._verdicts import SAME, is_identical
 
 LOSS_TITLE = "Test loss / trivial loss, mean ± standard deviation over seeds"
 MEAN_LOSS_TITLE = "Test loss / trivial loss, mean over seeds"
 MEAN = "(mean)"  # in the column "task": the mean gain over tasks
 MISSING = "-"
+SAME_FITS = "same fits"
 
 
 def gain_title(reference: str, confidence: float) -> str:
@@ -143,18 +146,25 @@ def verdict_in_words(verdict: str, margin: float) -> str:
     return verdict
 
 
+def verdict_of_row(row: Mapping[Hashable, Any], margin: float) -> str:
+    """Return the verdict of a row of gains; "same fits" where both arms have the same networks."""
+    if is_identical(row["gain"], row["standard_error"]):
+        return SAME_FITS
+    return verdict_in_words(row["verdict"], margin)
+
+
 def gain_in_words(gain: float) -> str:
     """Return a gain with its sign."""
     if math.isnan(gain):
         return MISSING
-    return f"{gain:+.4f}"
+    return f"{gain:+.3f}"
 
 
 def interval_in_words(low: float, high: float) -> str:
     """Return an interval; a single seed or test group gives none."""
     if math.isnan(low) or math.isnan(high):
         return MISSING
-    return f"{low:+.4f} to {high:+.4f}"
+    return f"{low:+.3f} to {high:+.3f}"
 
 
 def mean_in_words(mean: float, sd: float) -> str:
@@ -165,10 +175,10 @@ def mean_in_words(mean: float, sd: float) -> str:
 
 
 def number_in_words(number: float) -> str:
-    """Return a number with four significant digits."""
+    """Return a number with three significant digits."""
     if math.isnan(number):
         return MISSING
-    return f"{number:.4g}"
+    return f"{number:.3g}"
 
 
 def share_in_words(share: float) -> str:
@@ -194,7 +204,7 @@ def _judged_columns(gains: pd.DataFrame, margin: float) -> dict[str, object]:
         "arm": gains["arm"],
         "gain": gains["gain"].map(gain_in_words),
         "interval": [interval_in_words(low, high) for low, high in ends],
-        "verdict": [verdict_in_words(verdict, margin) for verdict in gains["verdict"]],
+        "verdict": [verdict_of_row(row, margin) for row in gains.to_dict("records")],
     }
 
 
