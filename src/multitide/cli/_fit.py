@@ -277,8 +277,8 @@ def source_config(
     source: Path, label: list[str] | None, data: dict[str, object], split: str | None
 ) -> Config:
     """Return the configuration of a file, a study's recommendation, or a data file with options."""
-    from multitide.config._load_config import load_config
     from multitide._folder_kinds import STUDY_FORMAT, kind_of
+    from multitide.config._load_config import load_config
     from multitide.errors import ParameterError
 
     if source.is_dir() and kind_of(source, [STUDY_FORMAT]):

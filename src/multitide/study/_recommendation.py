@@ -75,9 +75,7 @@ class Recommendation:
         if self.sure:
             sentences.append(f"The study is clear about {_named(self.sure)}.")
         if self.undecided:
-            sentences.append(
-                f"It cannot tell for {_named(self.undecided)}; see what would settle it below."
-            )
+            sentences.append(f"It cannot tell for {_named(self.undecided)}.")
         if not self.measured:
             sentences.append(
                 "No arm had exactly these networks: the gains are those of "

@@ -265,7 +265,7 @@ def doubts(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def are_identical(gains: pd.DataFrame) -> pd.Series:
-    """Return which rows of gains compare the same fits, so that the gain is zero by construction."""
+    """Return which rows of gains compare the same fits: zero by construction."""
     return (gains["gain"] == 0) & (gains["standard_error"] == 0)
 
 

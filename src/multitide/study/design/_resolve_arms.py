@@ -205,9 +205,9 @@ class _Resolver:
         check_named_tasks(sharing, self._task_names)
         networks: list[tuple[str, ...]] = []
         for group in checked:
-            for part in sharing.networks(list(group)):
-                networks.append(tuple(part))
-        learner.set_params(sharing=sharing.of_one_network())
+            networks.extend(map(tuple, sharing.networks(list(group))))
+        if sharing.named_tasks:
+            learner.set_params(sharing=sharing.of_one_network())
         return Arm(name, learner, tuple(networks))
 
     def _mixture(self, name: str, settings: Settings) -> Mixture:
