@@ -35,7 +35,7 @@ house: .venv/.installed-house
 	$(BIN)/python tools/house.py
 
 clean:
-	rm -rf .venv build dist docs/_build docs/reference .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist docs/_build docs/reference docs/tutorials .mypy_cache .ruff_cache .pytest_cache
 
 # torch first and by itself: on Linux the newest torch is gigabytes of CUDA, and the pin finds a CPU build where one is at hand.
 .venv/.torch: constraints.txt

@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
     "reference_pages",
 ]
 exclude_patterns = ["_build"]
@@ -36,6 +37,19 @@ autodoc_typehints = "none"
 autosummary_generate = True
 autosummary_imported_members = True
 numpydoc_show_class_members = False
+
+# The tutorials are scripts that run when the site is built; one that fails ends the build.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples/tutorials",
+    "gallery_dirs": "tutorials",
+    "filename_pattern": "/plot_",
+    "ignore_pattern": "tables",
+    "within_subsection_order": "FileNameSortKey",
+    "download_all_examples": False,
+    "show_memory": False,
+    "remove_config_comments": True,
+    "default_thumb_file": str(DOCS / "figures" / "report.png"),
+}
 
 html_theme = "furo"
 html_title = f"multitide {release}"

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = {"README": ROOT / "README.md"}
+PAGES = {"README": ROOT / "README.md", "README.ko": ROOT / "README.ko.md"}
 for path in sorted((ROOT / "docs").rglob("*.md")):
+    if "_build" in path.parts:  # copies that Sphinx made
+        continue
     PAGES[str(path.relative_to(ROOT / "docs").with_suffix(""))] = path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 import multitide
+from multitide._part import Part
 
 # The public names of `multitide` by what they are for; a module that is not named here
 # gets a section of its own name.
@@ -44,6 +46,25 @@ def write_pages(app: Sphinx, config: Config) -> None:
     for module, text in pages.items():
         _write(folder / f"{module}.rst", text)
     _write(folder / "index.rst", _index(list(pages)))
+
+
+def show_parameters(
+    app: Sphinx, what: str, name: str, thing: object, *rest: object
+) -> tuple[str, None] | None:
+    """Show the parameters of a part: its `__new__`, which Sphinx reads first, takes anything."""
+    if not (inspect.isclass(thing) and issubclass(thing, Part)):
+        return None
+    shown = []
+    for parameter in list(inspect.signature(thing.__init__).parameters.values())[1:]:
+        shown.append(parameter.replace(annotation=inspect.Parameter.empty))
+    return str(inspect.Signature(shown)), None
+
+
+def skip_routing(app: Sphinx, what: str, name: str, *rest: object) -> bool | None:
+    """Leave out scikit-learn's routing of metadata, which links to its own pages."""
+    if name == "get_metadata_routing" or re.fullmatch("set_.*_request", name):
+        return True
+    return None
 
 
 def _public_modules() -> list[str]:
@@ -111,4 +132,6 @@ def _write(path: Path, text: str) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for pages."""
     app.connect("config-inited", write_pages)
+    app.connect("autodoc-process-signature", show_parameters)
+    app.connect("autodoc-skip-member", skip_routing)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
