@@ -195,3 +195,22 @@ def check_trials(trials: pd.DataFrame, other: pd.DataFrame) -> None:
     measured = ["seconds", "elapsed"]
     columns = [name for name in other if name not in measured]
     pd.testing.assert_frame_equal(trials[columns], other[columns])
+
+
+def test_a_fit_is_continued(folder: Path) -> None:
+    (folder / "c.toml").write_text(CONFIG.format(max_epochs=20))
+    arguments = ["fit", "c.toml", "--resume", "--checkpoint-minutes", "0"]
+    killer = Killer(folder, arguments, "{output}.partial")
+    killer.finish("whole")
+    expected = (folder / "whole" / "weights.safetensors").read_bytes()
+    number, continued = 0, 0
+    while killer.hits < N_KILLS:
+        run = folder / f"r{number}"
+        partial = folder / f"r{number}.partial"
+        continued += (partial / "checkpoint" / "checkpoint.json").exists()
+        killer.kill(run.name)
+        if run.exists():
+            assert (run / "weights.safetensors").read_bytes() == expected
+            assert names_in(run) == names_in(folder / "whole")
+            number += 1
+    assert continued

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from multitide._own_random_numbers import own_random_numbers
@@ -11,13 +11,17 @@ from multitide.encodings._representation import Encoder
 from multitide.fitting._calibrate import calibrate
 from multitide.fitting._fit_model import Fitted, fit_model
 from multitide.fitting._recipe import resolve_device
-from multitide.model._store import load_model
+from multitide.model._schema import data_record
+from multitide.model._store import StoredModel, load_model
 from multitide.model._stored_representation import fit_encoder, vectors_of
 from multitide.training._callbacks import Callback
+from multitide.training._checkpoint_store import CheckpointStore
 
 
 def carry_out(
-    plan: FitPlan, callbacks: Sequence[Callback]
+    plan: FitPlan,
+    callbacks: Sequence[Callback],
+    store: CheckpointStore | None = None,
 ) -> tuple[Fitted, Encoder | None]:
     """Train what a plan describes, with random numbers of its own.
 
@@ -27,6 +31,8 @@ def carry_out(
         What :func:`plan_fit` returned.
     callbacks : sequence of Callback
         Called at every step.
+    store : CheckpointStore, optional
+        Keeps the state of the fit; what it has already is taken up.
 
     Returns
     -------
@@ -60,8 +66,39 @@ def carry_out(
             plan.check_memory()
         # Trees first: an error or Ctrl-C in them loses no training.
         groups = [*plan.tree_groups, *plan.groups]
-        fitted = fit_model(groups, callbacks, plan.source)
+        fitted = fit_model(groups, callbacks, plan.source, store)
         if recipe.training.calibrate != "none":
             device = resolve_device(recipe.device)
             calibrate(fitted, data_sets, recipe.training, device)
         return fitted, encoder
+
+
+def stored_model(
+    params: Mapping[str, object],
+    plan: FitPlan,
+    fitted: Fitted,
+    encoder: Encoder | None,
+) -> StoredModel:
+    """Return what a fit is stored as.
+
+    Parameters
+    ----------
+    params : mapping
+        ``estimator.get_params(deep=False)``.
+    plan, fitted, encoder
+        The fit, and what :func:`carry_out` returned for it.
+    """
+    return StoredModel(
+        params=dict(params),
+        tasks=plan.tasks,
+        predictor=fitted.predictor,
+        data=[data_record(data, plan.tasks) for data in plan.data],
+        seed=plan.recipe.seed,
+        best_epoch=fitted.best_epoch,
+        n_labelled=fitted.n_labelled,
+        seconds=fitted.seconds,
+        trials=fitted.trials,
+        candidates=fitted.candidates,
+        calibrated=fitted.calibrated,
+        encoder=encoder,
+    )

@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from multitide._carry_out import carry_out
+from multitide._carry_out import carry_out, stored_model
 from multitide._checks import as_path, check_type
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
+from multitide._open_checkpoint import open_checkpoint, with_stored_seed
 from multitide._plan_fit import plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
@@ -47,7 +48,6 @@ from multitide.model._history import (
     read_history,
     write_history,
 )
-from multitide.model._schema import data_record
 from multitide.model._store import (
     StoredModel,
     load_model,
@@ -229,6 +229,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         calibration: Data | tuple[Series, Labels] | None = None,
         start: MultiTaskEstimator | str | Path | None = None,
         callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
     ) -> Self:
         """Fit all tasks, each on the samples that have its label.
 
@@ -258,6 +259,10 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
             their weights.
         callbacks : sequence of Callback
             Called at every step.
+        checkpoint : path, optional
+            A folder for the state of the fit, written every ``training.checkpoint_minutes``. After
+            a kill or Ctrl-C the same call continues there, and ends with the same model, bit by
+            bit, as an undisturbed fit. The folder stays; delete it once the model is saved.
 
         Returns
         -------
@@ -270,7 +275,10 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
             With every wrong parameter.
         DataError
             With what is wrong with the data.
+        StoreError
+            If `checkpoint` holds another fit, or cannot be written.
         """
+        folder = None if checkpoint is None else as_path("checkpoint", checkpoint)
         make_recipe(self.get_params(deep=False))  # wrong parameters come first
         data_sets = to_data_sets(
             X,
@@ -288,7 +296,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         else:
             model = start
         plan = plan_fit(
-            self.get_params(deep=False),
+            with_stored_seed(self.get_params(deep=False), folder),
             data_sets,
             held_out_sets(validation),
             model,
@@ -297,26 +305,13 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         check_callbacks(callbacks)
         uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
         progress = [ProgressBar()] if self.verbose else []
-        fitted, encoder = carry_out(plan, [*progress, *callbacks])
+        with open_checkpoint(folder, plan, callbacks) as store:
+            fitted, encoder = carry_out(plan, [*progress, *callbacks], store)
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
         tell_after_training(fitted, plan.data)
-        return self._take(
-            StoredModel(
-                params=self.get_params(deep=False),
-                tasks=plan.tasks,
-                predictor=fitted.predictor,
-                data=[data_record(data, plan.tasks) for data in plan.data],
-                seed=plan.recipe.seed,
-                best_epoch=fitted.best_epoch,
-                n_labelled=fitted.n_labelled,
-                seconds=fitted.seconds,
-                trials=fitted.trials,
-                candidates=fitted.candidates,
-                calibrated=fitted.calibrated,
-                encoder=encoder,
-            )
-        )
+        params = self.get_params(deep=False)
+        return self._take(stored_model(params, plan, fitted, encoder))
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model with its history as a folder, atomically.

@@ -11,10 +11,16 @@ from pathlib import Path
 
 from multitide._folder_kinds import PARTIAL_SUFFIX, kind_of
 from multitide._one_process import LOCK, InTheMaking, in_the_making, one_process
-from multitide._result_folder import refuse_existing, writable
+from multitide._result_folder import (
+    new_folder,
+    refuse_existing,
+    replaced_folder,
+    writable,
+)
 from multitide.errors import StoreError
 
-MODEL = "model"  # the folder in a partial folder that holds the best model so far
+# Folders in a partial folder: the best model so far, and the state of the training.
+MODEL, CHECKPOINT = "model", "checkpoint"
 
 logger = logging.getLogger("multitide")
 
@@ -53,7 +59,7 @@ def refuse_leftover(folder: Path, name: str = "folder") -> None:
             f"`{name}` must not be in the making; "
             f"{str(partial)!r} is there: "
             "its run is going on, or was killed. "
-            f"Choose another name, or delete {str(partial)!r} "
+            f"{_how_to_resume(partial)}Choose another name, or delete {str(partial)!r} "
             f"if you do not need it{_best_model(partial)}."
         )
 
@@ -78,14 +84,19 @@ def refuse_partial(folder: Path, name: str = "folder") -> None:
             f"{str(folder)!r} is unfinished: "
             "its run is going on, or was "
             f"killed{_best_model(folder)}. "
-            "Run `multitide fit` again with "
-            f"{str(folder / 'config.toml')!r} to repeat it."
+            "`multitide fit --resume` continues it; or run `multitide fit` again "
+            f"with {str(folder / 'config.toml')!r} to repeat it."
         )
 
 
 @contextmanager
 def partial_folder(
-    folder: Path, name: str = "folder", *, keep: str = MODEL, kind: str | None = None
+    folder: Path,
+    name: str = "folder",
+    *,
+    keep: Sequence[str] = (MODEL, CHECKPOINT),
+    kind: str | None = None,
+    resume: bool = False,
 ) -> Iterator[Path]:
     """Give the block a partial folder, which becomes `folder` if the block ends without an error.
 
@@ -98,11 +109,13 @@ def partial_folder(
         Must be free; see :func:`refuse_existing`. Parents are made.
     name : str, default="folder"
         The parameter or option that named it.
-    keep : str, default="model"
-        Name of the folder inside it that is worth keeping after an error.
+    keep : sequence of str, default=("model", "checkpoint")
+        Names of the folders inside it that are worth keeping after an error.
     kind : str, optional
         Continue a partial folder that is there already if what it keeps are results of this kind; a
         key of :data:`multitide._folder_kinds.RECORDS`.
+    resume : bool, default=False
+        Continue a partial folder that is there already, or a run that has ended early.
 
     Yields
     ------
@@ -114,9 +127,9 @@ def partial_folder(
     StoreError
         If `folder` is not free, is in the making, or cannot be written.
     """
-    refuse_existing(folder, name)
+    _check_free(folder, name, resume=resume)
     partial = partial_of(folder)
-    continues = kind is not None and kind_of(partial / keep) == kind
+    continues = resume or kind in {kind_of(partial / each) for each in keep} - {None}
     if not continues:
         refuse_leftover(folder, name)
     with writable(folder, name):
@@ -131,28 +144,65 @@ def partial_folder(
             raise in_the_making(partial, name) from error
         try:
             with one_process(partial, name):
-                refuse_existing(folder, name)  # another process may just have made it
+                _take_up(folder, partial, name, resume=resume)
                 yield partial
-                refuse_existing(folder, name)
+                _check_free(folder, name, resume=resume)
                 shutil.rmtree(partial / MODEL, ignore_errors=True)
                 (partial / LOCK).unlink(missing_ok=True)
-                os.replace(partial, folder)
+                _complete(partial, folder)
         except InTheMaking:
             raise
         except BaseException:
-            if _holds_anything(partial / keep):
-                logger.warning("What is finished is kept in %s.", partial / keep)
+            kept = [str(partial / each) for each in keep if _holds(partial / each)]
+            if kept:
+                logger.warning("What is finished is kept in %s.", " and ".join(kept))
             else:
                 shutil.rmtree(partial, ignore_errors=True)
                 _remove_empty(new_parents)
             raise
 
 
-def _holds_anything(folder: Path) -> bool:
+def _holds(folder: Path) -> bool:
     """Return whether a folder holds a file or folder that is not hidden."""
     if not folder.is_dir():
         return False
     return any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+def has_ended_early(folder: Path) -> bool:
+    """Return whether a complete run holds a checkpoint, from which it can be trained on."""
+    return _holds(folder / CHECKPOINT)
+
+
+def _check_free(folder: Path, name: str, *, resume: bool) -> None:
+    """Raise unless a run can have this name: no other has it, or it is that one."""
+    if not (resume and has_ended_early(folder)):
+        refuse_existing(folder, name)
+
+
+def _take_up(folder: Path, partial: Path, name: str, *, resume: bool) -> None:
+    """Continue a run that has ended early, unless that has begun before."""
+    _check_free(folder, name, resume=resume)  # another process may just have made it
+    if has_ended_early(folder) and not (partial / CHECKPOINT).exists():
+        with new_folder(partial / CHECKPOINT) as draft:
+            shutil.copytree(folder / CHECKPOINT, draft, dirs_exist_ok=True)
+
+
+def _complete(partial: Path, folder: Path) -> None:
+    """Give a partial folder its final name.
+
+    A run that had ended early is replaced; whatever else its folder holds stays.
+    """
+    if not _holds(folder):
+        os.replace(partial, folder)
+        return
+    with replaced_folder(folder) as draft:
+        for path in partial.iterdir():
+            os.replace(path, draft / path.name)
+        for path in folder.iterdir():
+            if path.name != CHECKPOINT and not (draft / path.name).exists():
+                os.replace(path, draft / path.name)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
@@ -162,6 +212,12 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def _how_to_resume(partial: Path) -> str:
+    if _holds(partial / CHECKPOINT):
+        return "`--resume` (in Python, resume=True) continues it. "
+    return ""
 
 
 def _best_model(partial: Path) -> str:

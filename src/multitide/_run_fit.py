@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from multitide._checks import as_path
+from multitide._checks import as_path, check_type
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import FITS_FORMAT, RUN_CONFIG
 from multitide._known_arguments import known_arguments
-from multitide._partial_folder import MODEL, partial_folder, refuse_leftover
+from multitide._open_checkpoint import is_complete, with_stored_seed
+from multitide._partial_folder import (
+    CHECKPOINT,
+    MODEL,
+    has_ended_early,
+    partial_folder,
+    refuse_leftover,
+)
 from multitide._result_folder import check_can_be_made, replaced_folder, write_file
 from multitide._silence import silent_on_request
 from multitide._toml import read_toml
@@ -25,7 +34,7 @@ from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
 from multitide.ensemble._ensemble import Ensemble
 from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
-from multitide.errors import MultitideError
+from multitide.errors import MultitideError, StoreError
 from multitide.fitting._recipe import make_recipe, resolve_seed
 from multitide.model._after_training import against_test
 from multitide.model._history import HISTORY, PRETRAINING, write_history
@@ -74,7 +83,11 @@ class Run:
 @known_arguments
 @silent_on_request
 def run_fit(
-    config: Config | str | Path, folder: str | Path, *, verbose: int = 1
+    config: Config | str | Path,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    verbose: int = 1,
 ) -> Run:
     """Fit a model as a configuration says, evaluate it on the test set, and write a run folder.
 
@@ -92,6 +105,10 @@ def run_fit(
         ``report.md`` with its ``figures``. With ``members`` in the configuration the model is an
         :class:`Ensemble`: the folder has ``ensemble.json`` and ``members``, and an interrupted run
         continues when the call is repeated.
+    resume : bool, default=False
+        Continue a run of this name that was killed or has ended early, where its last checkpoint
+        was written; see ``training.checkpoint_minutes``. It ends with the same model as an
+        undisturbed run. If there is none, a new run begins.
     verbose : int, default=1
         0: silent; 1: a progress bar on a terminal.
 
@@ -107,7 +124,7 @@ def run_fit(
     DataError
         With what is wrong with the data, before anything is trained.
     StoreError
-        If `folder` exists already or cannot be written.
+        If `folder` exists already or cannot be written, or if `resume` finds another run.
 
     Examples
     --------
@@ -116,14 +133,21 @@ def run_fit(
     >>> run.estimator.predict(run.data[0].test_set)  # doctest: +SKIP
     """
     folder = as_path("folder", folder)
-    check_can_be_made(folder)
+    check_type("resume", resume, bool)
+    check_place(folder, resume=resume)
     command = f"multitide.run_fit({_as_argument(config)}, {str(folder)!r})"
     if not isinstance(config, Config):
         config = load_config(config)
-    if not config.is_ensemble:
+    if not config.is_ensemble and not resume:
         refuse_leftover(folder)
     check_estimator(config)
-    return train_run(prepare(config), folder, command, verbose)
+    return train_run(prepare(config), folder, command, verbose, resume=resume)
+
+
+def check_place(folder: Path, name: str = "folder", *, resume: bool) -> None:
+    """Raise unless a run can be made in a folder, or continued there."""
+    if not (resume and has_ended_early(folder)):
+        check_can_be_made(folder, name)
 
 
 def check_estimator(config: Config) -> None:
@@ -139,6 +163,8 @@ def train_run(
     command: str,
     verbose: int,
     callbacks: Sequence[Callback] = (),
+    *,
+    resume: bool = False,
 ) -> Run:
     """Fit, evaluate and write the run folder.
 
@@ -154,26 +180,47 @@ def train_run(
         As in :func:`run_fit`.
     callbacks : sequence of Callback
         Called at every step of the training of a single model.
+    resume : bool, default=False
+        As in :func:`run_fit`.
     """
     if prepared.config.is_ensemble:
         return _train_ensemble_run(prepared, folder, command, verbose)
-    with partial_folder(folder) as draft:
+    with partial_folder(folder, resume=resume) as draft:
         estimator = _fit(prepared, draft, verbose, callbacks)
-        with replaced_folder(draft / MODEL) as model:
-            write_model(estimator.stored_, model)
+        _write_first(estimator, draft)
         _write_config(prepared.config, estimator.seed_, draft)
         write_model(estimator.stored_, draft)
         write_history(estimator.history_, draft / HISTORY)
         write_history(estimator.pretrain_history_, draft / PRETRAINING)
         metrics = _evaluate(prepared, estimator, command, folder.name, draft)
+        if is_complete(draft / CHECKPOINT):
+            shutil.rmtree(draft / CHECKPOINT)
     return Run(folder, estimator, metrics, prepared.data)
+
+
+def _write_first(estimator: MultiTaskEstimator, draft: Path) -> None:
+    """Write the model before all else; if there is no room in the folder, where temporary files go.
+
+    Nothing that was trained is lost.
+    """
+    try:
+        with replaced_folder(draft / MODEL) as model:
+            write_model(estimator.stored_, model)
+    except StoreError as error:
+        place = Path(tempfile.mkdtemp(prefix="multitide-")) / MODEL
+        try:
+            estimator.save(place)
+        except (OSError, StoreError):
+            raise error from None
+        message = f"{error} The trained model is in {str(place)!r}."
+        raise StoreError(message) from error
 
 
 def _train_ensemble_run(
     prepared: Prepared, folder: Path, command: str, verbose: int
 ) -> Run:
     """Fit, evaluate and write a run folder with an ensemble."""
-    with partial_folder(folder, keep=MEMBERS, kind=FITS_FORMAT) as draft:
+    with partial_folder(folder, keep=[MEMBERS], kind=FITS_FORMAT) as draft:
         ensemble = _fit_ensemble(prepared, draft, verbose)
         write_ensemble(ensemble.result_, draft)
         remove_other_fits(ensemble.result_, draft)
@@ -247,8 +294,12 @@ def _fit(
     config = prepared.config
     training_sets, validation_sets = prepared.fitting_sets()
     estimator = config.make_estimator(tasks=prepared.tasks, verbose=verbose)
-    recipe = make_recipe(estimator.get_params(deep=False))
+    params = estimator.get_params(deep=False)
+    recipe = make_recipe(with_stored_seed(params, folder / CHECKPOINT))
     _write_config(config, recipe.seed, folder)
+    (folder / HISTORY).unlink(
+        missing_ok=True
+    )  # that of the epochs so far is written anew
     estimator.set_params(random_state=recipe.seed)
     if validation_sets:
         validation = DataSets(validation_sets)
@@ -263,6 +314,7 @@ def _fit(
         validation=validation,
         calibration=calibration,
         callbacks=[so_far, *callbacks],
+        checkpoint=folder / CHECKPOINT,
     )
 
 

@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 import multitide as mt
-from makers import make_samples, small
+from makers import make_samples, make_trainer, small
 from multitide._interrupts import interrupts_end_all
 from multitide.cli import app
-from multitide.cli._termination import Termination, finishing_on_sigterm
+from multitide.cli._termination import Termination, finishing_on_signals
 from multitide.fitting._phases import Phases
 from multitide.training._trainer import Trainer
 
@@ -94,33 +94,44 @@ def test_the_run_is_finished_from_the_best_epoch(
     assert model.history_["epoch"].max() <= 2
     assert set(model.best_epoch_) == {"a", "b"}
     assert (folder / "run" / "report.md").is_file()
+    assert (folder / "run" / "checkpoint" / "checkpoint.json").is_file()
     assert not (folder / "run.partial").exists()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-@pytest.mark.parametrize("at", ["before", "first"])
-def test_without_an_epoch_nothing_is_left(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, at: str
+def test_before_the_first_step_nothing_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fit(folder, monkeypatch, at) == 143
+    assert fit(folder, monkeypatch, "before") == 143
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["data.csv", "small.toml"]
 
 
+def test_without_an_epoch_a_checkpoint_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fit(folder, monkeypatch, "first") == 143
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["data.csv", "run.partial", "small.toml"]
+    assert (folder / "run.partial" / "checkpoint" / "checkpoint.json").is_file()
+
+
 def test_networks_after_the_request_are_trained_for_one_epoch() -> None:
-    termination, trainer = Termination(), object.__new__(Trainer)
-    trainer.stop = False
-    termination.on_epoch_begin(trainer)
+    termination, samples = Termination(), make_samples(40)
+    first, second = (make_trainer({"": samples}) for _ in range(2))
+    termination.on_epoch_begin(first)
+    termination.request(signal.SIGTERM, None)
+    assert first.interrupt
     with pytest.raises(KeyboardInterrupt):
         termination.request(signal.SIGTERM, None)
-    termination.on_train_end(trainer)
-    termination.request(signal.SIGTERM, None)
-    termination.on_epoch_end(trainer, [])
-    assert trainer.stop
+    termination.on_train_end(first)
+    termination.on_epoch_begin(second)
+    termination.on_epoch_end(second, [])
+    assert second.stop
 
 
 def test_ctrl_c_stays_what_it_is() -> None:
-    with pytest.raises(KeyboardInterrupt), finishing_on_sigterm():
+    with pytest.raises(KeyboardInterrupt), finishing_on_signals():
         raise KeyboardInterrupt
 
 

@@ -184,9 +184,9 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(
     at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain, summed = two(), two(aggregator=AGGREGATORS["pcgrad"](at=at))  # type: ignore[arg-type]
-    assert summed._aggregator is not None
+    assert summed.aggregator is not None
     monkeypatch.setattr(
-        summed._aggregator, "combine", lambda jacobian, present: jacobian.sum(dim=0)
+        summed.aggregator, "combine", lambda jacobian, present: jacobian.sum(dim=0)
     )
     rows = [torch.arange(16), torch.arange(16)]
     for trainer in (plain, summed):

@@ -139,8 +139,8 @@ def on_meta(trainer: Trainer) -> Trainer:
     """Move what a trainer computes with to the meta device, except for the optimiser."""
     trainer.network.to("meta")
     trainer.weighting.to("meta")
-    if trainer._average is not None:
-        trainer._average.network.to("meta")
+    if trainer.average is not None:
+        trainer.average.network.to("meta")
     trainer._parameters = list(trainer.network.parameters())
     trainer._losses = Losses(trainer.network.target_list)
     trainer._device = torch.device("meta")

@@ -128,14 +128,14 @@ def stepped(case: str, head: float = 1.0) -> Step:
             parameter.mul_(head)
     before = {n: p.detach().clone() for n, p in network.named_parameters()}
     step = Step(trainer, before, memory(trainer), ties(trainer))
-    if trainer._aggregator is not None:
-        combine = trainer._aggregator.combine
+    if trainer.aggregator is not None:
+        combine = trainer.aggregator.combine
 
         def watched(jacobian: Tensor, present: list[str]) -> Tensor:
             step.combined.append((jacobian.detach().clone(), list(present)))
             return combine(jacobian, present)
 
-        trainer._aggregator.combine = watched  # type: ignore[method-assign, assignment]
+        trainer.aggregator.combine = watched  # type: ignore[method-assign, assignment]
     trainer.step([LACKING], measured[LACKING].sum(axis=0))
     return step
 
@@ -287,6 +287,6 @@ def test_without_sharing_a_network_never_sees_a_row_without_its_label(
     trainer = make_trainer({"": lacking()}, sharing="none", tasks=[task])
     labelled = np.flatnonzero(lacking().y[task].notna())
     assert trainer._streams[0].train.index.tolist() == labelled.tolist()
-    drawn = trainer._mixer.draw()
+    drawn = trainer.mixer.draw()
     assert sorted(drawn.rows[0]) == labelled.tolist()
     assert drawn.n_labelled.min() > 0

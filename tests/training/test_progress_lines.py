@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import sys
 
 import pytest
 from rich.console import Console
@@ -26,6 +28,21 @@ def test_a_log_gets_a_line_per_epoch(
     for number, line in enumerate(lines, start=1):
         assert line.startswith(f"epoch {number} of 3: ")
         assert "loss" in line
+
+
+def test_a_reader_who_leaves_ends_no_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress_bar, "SECONDS", 0.0)
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        trainer = make_trainer(
+            {"": make_samples(32)}, callbacks=[progress_bar.ProgressBar()], max_epochs=2
+        )
+        trainer.run()
+    assert trainer.epoch == 2
 
 
 def test_one_step_with_constant_heads_is_no_vanishing_gradient(

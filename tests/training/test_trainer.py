@@ -220,7 +220,7 @@ def aggregating(
     samples: Samples, name: str, at: str, sharing: object = "hard"
 ) -> Trainer:
     trainer = make_trainer(samples, sharing=sharing)  # type: ignore[arg-type]
-    trainer._aggregator = AGGREGATORS[name](at=at).build(trainer.names)
+    trainer.aggregator = AGGREGATORS[name](at=at).build(trainer.names)
     trainer._at_features = at == "features"
     wake_heads(trainer)
     return trainer
@@ -249,7 +249,7 @@ def test_a_plain_sum_of_gradients_is_the_plain_loss(at: str, sharing: object) ->
         Sum(["state", "load"], lambda n: torch.nn.Identity(), None),
     ):
         trainer = aggregating(samples, "pcgrad", at, sharing)
-        trainer._aggregator = aggregator
+        trainer.aggregator = aggregator
         trainer.network.eval()
         trainer.backward(*trainer.task_losses([rows], counts))
         gradients.append(

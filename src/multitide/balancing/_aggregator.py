@@ -6,12 +6,13 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from multitide._part import Part
+from multitide.balancing._aggregator_state import restore, state_of
 from multitide.balancing._diverged import Diverged
 from multitide.errors import MultitideError
 
@@ -159,6 +160,27 @@ class AggregatorModule(nn.Module):
         )
         update = self.combine(jacobian, list(losses))
         torch.autograd.backward(views[:1], [update.view_as(views[0])])
+
+    def state(self, tensors: dict[str, Tensor]) -> list[list[Any]]:
+        """Return the state of the aggregator of each set of tasks; its tensors are added."""
+        states = []
+        for i, (present, aggregator) in enumerate(self._aggregators.items()):
+            numbers = state_of(aggregator, f"aggregator.{i}", tensors)
+            states.append([list(present), numbers])
+        return states
+
+    def restore(
+        self,
+        states: Sequence[Sequence[Any]],
+        tensors: Mapping[str, Tensor],
+        device: torch.device,
+    ) -> None:
+        """Take up what :meth:`state` returned."""
+        for i, (present, numbers) in enumerate(states):
+            if not set(present) <= set(self.names):
+                raise ValueError(f"tasks must be of {self.names}; got {present}")
+            aggregator = self._aggregator(tuple(present))
+            restore(aggregator, f"aggregator.{i}", tensors, numbers, device)
 
     def _aggregator(self, present: tuple[str, ...]) -> nn.Module:
         if present not in self._aggregators:

@@ -210,6 +210,32 @@ def result_folder(output: Path | None, name: str, *, take_up: bool = False) -> P
     return folder
 
 
+def resumed_folder(output: Path | None, name: str) -> Path:
+    """Return the folder of a run that is continued; that of a new one if there is none.
+
+    Without `--output` it is the unfinished run in `runs` with the highest number.
+    """
+    from multitide._run_fit import check_place
+
+    folder = output or _last_unfinished(name) or _first_free(name)
+    check_place(folder, "output", resume=True)
+    return folder
+
+
+def _last_unfinished(name: str) -> Path | None:
+    from multitide._partial_folder import has_ended_early, partial_of
+
+    last = None
+    number = 1
+    folder = RUNS / f"{name}-{number:03d}"
+    while folder.exists() or partial_of(folder).exists():
+        if partial_of(folder).exists() or has_ended_early(folder):
+            last = folder
+        number += 1
+        folder = RUNS / f"{name}-{number:03d}"
+    return last
+
+
 def growing_folder(output: Path | None, name: str, kind: str) -> Path:
     """Return the folder that `--output` names, or a numbered one in `runs`.
 

@@ -125,6 +125,18 @@ def fit(
         Path | None,
         typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ..."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue the run of that name, or the last one in runs, that was killed or has "
+            "ended early. Begins a run if there is none.",
+        ),
+    ] = False,
+    checkpoint_minutes: Annotated[
+        float | None,
+        typer.Option(help="Time between two checkpoints of the training. Default: 5."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model for all labels of a table, and write a run folder.
@@ -166,30 +178,45 @@ def fit(
             "representation": representation
         }
     transfer = _transfer_options(pretrain, start, freeze)
-    if transfer:
-        training = _table(config, "training") | transfer
-        _check_freeze(training)
+    of_training = transfer | given({"checkpoint_minutes": checkpoint_minutes})
+    if of_training:
+        training = _table(config, "training") | of_training
+        if transfer:
+            _check_freeze(training)
         changes["training"] = training
     config = config.changed(**changes).changed_ensemble(
         best=best, n_seeds=n_seeds, budget=budget
     )
-    fit_and_show(config, output, source.stem, verbose=not quiet)
+    fit_and_show(config, output, source.stem, verbose=not quiet, resume=resume)
 
 
 def fit_and_show(
-    config: Config, output: Path | None, name: str, *, verbose: bool
+    config: Config,
+    output: Path | None,
+    name: str,
+    *,
+    verbose: bool,
+    resume: bool = False,
 ) -> Path:
     """Make a run, show its data and metrics, and return its folder."""
-    from multitide._partial_folder import partial_of
+    from multitide._partial_folder import has_ended_early, partial_of
     from multitide._run_fit import check_estimator, train_run
-    from multitide.cli._arguments import command_line, result_folder
+    from multitide.cli._arguments import (
+        command_line,
+        quoted,
+        result_folder,
+        resumed_folder,
+    )
     from multitide.cli._show import show_data, show_metrics
     from multitide.cli._show_model_facts import show_fitted
-    from multitide.cli._terminal import bold, quietly, say
-    from multitide.cli._termination import ended_by_signals, finishing_on_sigterm
+    from multitide.cli._terminal import bold, quietly, say, show_note
+    from multitide.cli._termination import ended_by_signals, finishing_on_signals
     from multitide.config._prepare import prepare
 
-    folder = result_folder(output, name, take_up=config.is_ensemble)
+    if resume and not config.is_ensemble:
+        folder = resumed_folder(output, name)
+    else:
+        folder = result_folder(output, name, take_up=config.is_ensemble)
     check_estimator(config)
     with quietly():
         prepared = prepare(config)
@@ -198,15 +225,26 @@ def fit_and_show(
         with ended_by_signals(folder, partial_of(folder)):
             run = train_run(prepared, folder, command_line(), int(verbose))
     else:
-        with finishing_on_sigterm() as termination:
+        with finishing_on_signals() as termination:
             run = train_run(
-                prepared, folder, command_line(), int(verbose), [termination]
+                prepared,
+                folder,
+                command_line(),
+                int(verbose),
+                [termination],
+                resume=resume,
             )
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
     show_fitted(run.estimator)
     content = " (model, history, metrics, report.md, config.toml)"
     say("\nWritten: ", bold(folder), content)
+    if has_ended_early(folder):
+        repeat = f"multitide fit {quoted(folder / 'config.toml')}"
+        show_note(
+            "Training has ended early. "
+            f"`{repeat} --output {quoted(folder)} --resume` trains on."
+        )
     _show_next_steps(prepared, folder)
     return folder
 

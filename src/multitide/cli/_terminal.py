@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from multitide._patient_console import PatientConsole
 from multitide._silence import collecting
 from multitide._visible import visible
 from multitide.errors import MultitideWarning
@@ -30,35 +30,13 @@ PIPE_WIDTH = 140  # a file or a pipe has no width of its own
 SHORT = 24  # longer cells are folded where the terminal is narrow
 
 
-class Terminal(Console):
-    """A console that continues without output after the reader of a pipe has left.
-
-    What the command makes is worth more than what it prints: ``multitide fit ... | head`` trains
-    and writes the run folder.
-    """
-
-    def on_broken_pipe(self) -> None:
-        """Send the rest of the output nowhere, instead of ending the process."""
-        self.quiet = True
-        discard(self.file)
-
-
-def discard(stream: IO[str]) -> None:
-    """Send what is still written to a stream of the process nowhere."""
-    with open(os.devnull, "wb") as nowhere:
-        try:
-            os.dup2(nowhere.fileno(), stream.fileno())
-        except (AttributeError, OSError):  # not a file of the operating system
-            return
-
-
 def console(stderr: bool = False) -> Console:
     """Return a console on the stream as it is now (tests and pipes replace it)."""
     if stderr:
         stream = sys.stderr
     else:
         stream = sys.stdout
-    return Terminal(
+    return PatientConsole(
         file=stream, width=None if stream.isatty() else PIPE_WIDTH, highlight=False
     )
 

@@ -1,7 +1,8 @@
 """Signals while a command works.
 
-A fit ends with its best epoch, and the run is written. A study or a search ends at once; what is
-finished stays, and the same command continues it.
+A fit ends after the current step with a checkpoint, and the run is written with the best epoch; a
+second signal ends it at once. A study or a search ends at once; what is finished stays, and the
+same command continues it.
 """
 
 from __future__ import annotations
@@ -38,32 +39,37 @@ class Termination(Callback):
     def __init__(self) -> None:
         self.requested = False
         self._has_begun = False
-        self._is_training = False
+        self._trainer: Trainer | None = None
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
-        """From here on an interrupt reaches the trainer."""
-        self._has_begun = self._is_training = True
+        """From here on a signal reaches the trainer."""
+        self._has_begun = True
+        self._trainer = trainer
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Stop a network whose training began after the request."""
-        if self.requested:
-            trainer.stop = True
+        if self.requested and not trainer.interrupt:
+            trainer.end_early()
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Let what follows be finished."""
-        self._is_training = False
+        self._trainer = None
 
     def request(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal."""
-        self.requested = True
-        if self._is_training:
+        """Handle a signal."""
+        is_second = self._trainer is None or self._trainer.interrupt
+        if number == signal.SIGTERM:
+            self.requested = True
+        if self._trainer is not None:
+            self._trainer.interrupt = True
+        if is_second and (number == signal.SIGINT or self._trainer is not None):
             raise KeyboardInterrupt
-        if not self._has_begun:
+        if number == signal.SIGTERM and not self._has_begun:
             raise SystemExit(EXIT_CODE)
 
 
 @contextmanager
-def finishing_on_sigterm() -> Iterator[Termination]:
+def finishing_on_signals() -> Iterator[Termination]:
     """Give the block a callback for its fit; after SIGTERM the process exits with code 143.
 
     Signals can only be handled in the main thread; in others the block runs as it is.
@@ -72,14 +78,17 @@ def finishing_on_sigterm() -> Iterator[Termination]:
     if threading.current_thread() is not threading.main_thread():
         yield termination
         return
-    earlier = signal.signal(signal.SIGTERM, termination.request)
+    earlier = {}
+    for number in ENDING:
+        earlier[number] = signal.signal(number, termination.request)
     try:
         yield termination
     except KeyboardInterrupt:  # before the end of the first epoch
         if not termination.requested:
             raise
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
     if termination.requested:
         raise SystemExit(EXIT_CODE)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from rich.console import Console
 from rich.text import Text
 
 from multitide._budget import in_words
+from multitide._patient_console import PatientConsole
 from multitide._visible import visible
 
 
@@ -22,4 +22,4 @@ def show_fit(name: str, seconds: float) -> None:
         How long it took; NaN if it was finished by an earlier call.
     """
     taken = "finished earlier" if math.isnan(seconds) else in_words(seconds)
-    Console(stderr=True).print(Text(f"{visible(name)}: {taken}"))
+    PatientConsole(stderr=True).print(Text(f"{visible(name)}: {taken}"))

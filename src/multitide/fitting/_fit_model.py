@@ -30,6 +30,7 @@ from multitide.sharing import SHARINGS
 from multitide.sharing._sharing import check_named_tasks
 from multitide.tasks._task import Task
 from multitide.training._callbacks import Callback
+from multitide.training._checkpoint_store import CheckpointStore
 
 
 @dataclass
@@ -77,6 +78,7 @@ def fit_model(
     groups: Sequence[TaskGroup],
     callbacks: Sequence[Callback] = (),
     source: Source | None = None,
+    store: CheckpointStore | None = None,
 ) -> Fitted:
     """Fit one network, or the trees, for each group of tasks.
 
@@ -91,12 +93,14 @@ def fit_model(
         Called at every step.
     source : Source, optional
         A saved model whose backbone training starts from.
+    store : CheckpointStore, optional
+        Keeps the state of the fit; what it has already is taken up.
     """
     fitted = Fitted(Predictor([], []), Predictor([], []))
     fits = []
     several = _tasks_of_several(groups)
     for group in groups:
-        fit, search = _fit_group(group, callbacks, source, several)
+        fit, search = _fit_group(group, callbacks, source, several, store)
         fits.append(fit)
         fitted.n_labelled |= group.n_labelled()
         fitted.trials += search.trials
@@ -152,16 +156,17 @@ def _fit_group(
     callbacks: Sequence[Callback],
     source: Source | None,
     several: Collection[str],
+    store: CheckpointStore | None,
 ) -> tuple[GroupFit, WeightSearch]:
-    search = WeightSearch(group, callbacks, source)
+    search = WeightSearch(group, callbacks, source, store)
     backbone = group.recipe.backbone
     training: LinearFit | TreeFit | Phases
     if isinstance(backbone, Linear):
         training = LinearFit(group, source)
     elif isinstance(backbone, Trees):
-        training = TreeFit(group, source)
+        training = TreeFit(group, source, store)
     else:
-        training = Phases(search.best_group(), callbacks, source)
+        training = Phases(search.best_group(), callbacks, source, store)
     networks, predicted = training.run()
     fit = GroupFit(
         name=short_name(backbone),

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from multitide.fitting._grow_trees import (
     settings_of,
 )
 from multitide.fitting._grown_trees import Grown, GrownForest, Variant
+from multitide.fitting._kept_trees import Choice, ChosenTrees, kept_trees
 from multitide.fitting._start_values import less_start, of_differences, start_of
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
@@ -34,6 +36,7 @@ from multitide.network._network import Network
 from multitide.representations._features import features_of
 from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
+from multitide.training._checkpoint_store import CheckpointStore
 
 logger = logging.getLogger("multitide")
 # Weights of the best constant in the answers, among which the validation set chooses.
@@ -43,25 +46,6 @@ MORE_SHARES = (0.5, 0.75)
 # Entries of the features of all training rows: 512 MiB; of more rows, evenly spaced ones are used.
 MOST_VALUES = 2**27
 MANY_ROWS = 10_000
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the validation set has chosen for a task.
-
-    Attributes
-    ----------
-    setting : int
-        Of the trees; see :class:`Grown`.
-    share : float
-        Weight of the best constant in the answer.
-    loss : float
-        On the rows that chose; infinite if there were none.
-    """
-
-    setting: int
-    share: float
-    loss: float = np.inf
 
 
 class TreeFit:
@@ -75,10 +59,18 @@ class TreeFit:
         The data of the group; the backbone of its recipe is :class:`Trees`.
     source : Source or None
         Must be None: there are no weights to start from.
+    store : CheckpointStore, optional
+        Keeps the trees of each task.
     """
 
-    def __init__(self, group: TaskGroup, source: Source | None) -> None:
+    def __init__(
+        self,
+        group: TaskGroup,
+        source: Source | None,
+        store: CheckpointStore | None = None,
+    ) -> None:
         check_trees(group, source)
+        self._store = store
         backbone = group.recipe.backbone
         if not isinstance(backbone, Trees):
             raise TypeError(f"the backbone must be Trees; got {backbone!r}")
@@ -145,20 +137,27 @@ class TreeFit:
                 rows = less_start(head, target, rows)
                 target = of_differences(target, rows)
                 head.constant.copy_(target.bias)
-            if name in self._choices:
-                settings: tuple[int, ...] = (self._choices[name].setting,)
-            else:
-                chooses = validation is not None or self._chooses_out_of_bag
-                settings = settings_of(self._spec, target, chooses)
-            grown = grow_trees(
-                self._spec, target, rows, settings, self._group.recipe.seed
-            )
-            if name not in self._choices:
-                judged = self._judged(grown, rows, head, target, validation)
-                self._choices[name] = choose(head, target, grown, judged)
-            choice = self._choices[name]
-            head.grow(grown.arrays(choice.setting), choice.share)
+            grow = partial(self._trees, head, target, rows, validation)
+            trees = kept_trees(self._store, head.n_features, grow)
+            self._choices.setdefault(name, trees.choice)
+            head.grow(trees.arrays, trees.choice.share)
             _log_size(name, head)
+
+    def _trees(
+        self, head: ForestHead, target: Target, rows: Rows, validation: Table | None
+    ) -> ChosenTrees:
+        """Grow the trees of a task, with the settings that are chosen or by choosing them."""
+        seed = self._group.recipe.seed
+        choice = self._choices.get(target.task.name)
+        if choice is not None:
+            grown = grow_trees(self._spec, target, rows, (choice.setting,), seed)
+            return ChosenTrees(grown.arrays(choice.setting), choice)
+        chooses = validation is not None or self._chooses_out_of_bag
+        settings = settings_of(self._spec, target, chooses)
+        grown = grow_trees(self._spec, target, rows, settings, seed)
+        judged = self._judged(grown, rows, head, target, validation)
+        choice = choose(head, target, grown, judged)
+        return ChosenTrees(grown.arrays(choice.setting), choice)
 
     def _judged(
         self,

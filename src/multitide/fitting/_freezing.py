@@ -122,16 +122,16 @@ class GradualThaw(Callback):
         return factors
 
     def on_epoch_begin(self, trainer: Trainer) -> None:
-        """Thaw the next level if it is due."""
-        n_thawed, remainder = divmod(trainer.epoch - 1, self._every)
-        if remainder or not 1 <= n_thawed <= len(self._levels):
+        """Thaw the levels that are due; a training that is taken up has missed some."""
+        n_thawed = min((trainer.epoch - 1) // self._every, len(self._levels))
+        if not n_thawed:
             return
-        level = self._levels[-n_thawed]
-        for module in level:
+        thawed = _flat(self._levels[-n_thawed:])
+        for module in thawed:
             module.requires_grad_(True)
         still_frozen = []
         for module in trainer.frozen:
-            if all(module is not thawed for thawed in level):
+            if all(module is not each for each in thawed):
                 still_frozen.append(module)
         trainer.frozen = still_frozen
 

@@ -28,12 +28,14 @@ from multitide.network._network import Network
 from multitide.tasks import Task, task_names
 from multitide.training._best_weights import JOINT, Keeper
 from multitide.training._callbacks import Callback
+from multitide.training._checkpoint_store import CheckpointStore
 from multitide.training._gradient_health import GradientHealth
 from multitide.training._gradient_recorder import GradientRecorder
 from multitide.training._mixing import DeviceData
 from multitide.training._schedule import Repeat, Schedule
 from multitide.training._step_graphs import CudaRecorder
 from multitide.training._trainer import Trainer
+from multitide.training._training_checkpoint import TrainingCheckpoint
 
 logger = logging.getLogger("multitide")
 # Per task and set. With fewer labels the choice of a depth would be mostly noise, so that only the
@@ -55,12 +57,19 @@ class Phases:
         Called at every step of every run.
     source : Source or None
         A saved model to start from.
+    store : CheckpointStore, optional
+        Keeps the state of each training.
     """
 
     def __init__(
-        self, group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+        self,
+        group: TaskGroup,
+        callbacks: Sequence[Callback],
+        source: Source | None,
+        store: CheckpointStore | None = None,
     ) -> None:
         self._group = group
+        self._store = store
         self._callbacks = list(callbacks)
         self._source = source
         self._recipe = group.recipe
@@ -254,6 +263,7 @@ class Phases:
             callbacks=callbacks,
             frozen=frozen,
             schedule=schedule,
+            checkpoint=TrainingCheckpoint(self._store),
         )
         trainer.run()
         self.seconds += trainer.seconds
@@ -298,6 +308,7 @@ def make_trainer(
     callbacks: Sequence[Callback] = (),
     frozen: Frozen | None = None,
     schedule: Schedule | None = None,
+    checkpoint: TrainingCheckpoint | None = None,
 ) -> Trainer:
     """Build a trainer.
 
@@ -319,6 +330,8 @@ def make_trainer(
         What :func:`freeze` returned; its callbacks are not added.
     schedule : Schedule, optional
         Replaces the schedule of the recipe.
+    checkpoint : TrainingCheckpoint, optional
+        Keeps the state of the training.
     """
     device = next(network.parameters()).device
     frozen = frozen or Frozen()
@@ -350,4 +363,5 @@ def make_trainer(
         frozen=frozen.modules,
         lr_factors=frozen.lr_factors,
         recorder=recorder,
+        checkpoint=checkpoint,
     )

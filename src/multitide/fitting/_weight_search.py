@@ -17,6 +17,7 @@ from multitide.fitting._phases import Phases
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.training._callbacks import Callback
+from multitide.training._checkpoint_store import CheckpointStore
 
 logger = logging.getLogger("multitide")
 
@@ -33,6 +34,8 @@ class WeightSearch:
         Called at every step of every trial.
     source : Source or None
         A saved model that each trial starts from.
+    store : CheckpointStore, optional
+        Keeps the state of each training.
 
     Attributes
     ----------
@@ -45,9 +48,14 @@ class WeightSearch:
     """
 
     def __init__(
-        self, group: TaskGroup, callbacks: Sequence[Callback], source: Source | None
+        self,
+        group: TaskGroup,
+        callbacks: Sequence[Callback],
+        source: Source | None,
+        store: CheckpointStore | None = None,
     ) -> None:
         self._group = group
+        self._store = store
         self._callbacks = callbacks
         self._source = source
         self.trials: list[dict[str, Any]] = []
@@ -90,7 +98,7 @@ class WeightSearch:
         group.recipe = dataclasses.replace(
             group.recipe, max_epochs=epochs, keep="joint", training=training
         )
-        phases = Phases(group, self._callbacks, self._source)
+        phases = Phases(group, self._callbacks, self._source, self._store)
         phases.run()
         self.seconds += phases.seconds
         losses: dict[str, float] = {}

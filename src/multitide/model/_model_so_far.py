@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from multitide._result_folder import replaced_folder
+from multitide.errors import StoreError
 from multitide.model._history import HISTORY, history_line
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel, write_model
@@ -18,6 +20,7 @@ from multitide.training._best_weights import JOINT, Snapshot
 from multitide.training._callbacks import Callback, HistoryRow
 from multitide.training._trainer import Trainer
 
+logger = logging.getLogger("multitide")
 MOST_OF_THE_TIME = 0.05  # share of the training time that writing may take
 
 
@@ -53,14 +56,35 @@ class ModelSoFar(Callback):
         self._epochs: dict[tuple[str, ...], int] = {}
         self._started = time.perf_counter()
         self._writing = 0.0
+        self._has_failed = False
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Write what a training that is taken up has reached before."""
+        self._write(trainer, trainer.history, is_new=True)
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Append the history, and write the model if this epoch is the best so far."""
-        with open(self._folder / HISTORY, "a", encoding="utf-8") as file:
-            file.writelines(history_line(row) for row in rows)
         best = trainer.keeper.best.get(JOINT)
-        if best is not None and best.epoch == trainer.epoch:
-            self._keep(trainer, best)
+        self._write(trainer, rows, best is not None and best.epoch == trainer.epoch)
+
+    def _write(self, trainer: Trainer, rows: list[HistoryRow], is_new: bool) -> None:
+        """Append rows, and write the best epoch if it is new.
+
+        Training goes on if there is no room for them.
+        """
+        best = trainer.keeper.best.get(JOINT)
+        try:
+            with open(self._folder / HISTORY, "a", encoding="utf-8") as file:
+                file.writelines(history_line(row) for row in rows)
+            if best is not None and is_new:
+                self._keep(trainer, best)
+        except (OSError, StoreError) as error:
+            if not self._has_failed:
+                message = (
+                    "The best model so far cannot be written (%s); training goes on."
+                )
+                logger.warning(message, error)
+            self._has_failed = True
 
     def _keep(self, trainer: Trainer, best: Snapshot) -> None:
         """Write the model with the best epoch of a network, unless that takes too long."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -86,6 +86,15 @@ class AffinityRecorder(GradientRecorder):
         return (
             self.norms.groupby("task")["norm"].mean().reindex(names).rename_axis(None)
         )
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is recorded, and where."""
+        return {**super().state(), "affinities": self._affinities}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` returned."""
+        super().restore(state)
+        self._affinities = list(state["affinities"])
 
     def on_step_begin(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray

@@ -52,6 +52,13 @@ class Callback:
     def on_train_end(self, trainer: Trainer) -> None:
         """After the last epoch, also when training was interrupted."""
 
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of this callback, as plain values of JSON."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` returned, after ``on_train_begin``."""
+
 
 def check_callbacks(callbacks: object) -> None:
     """Raise unless these are callbacks, before anything is trained."""

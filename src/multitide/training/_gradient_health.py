@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,21 @@ class GradientHealth(Callback):
         self._has_warned = False
         self._n_steps = 0
 
+    def state(self) -> dict[str, Any]:
+        """Return the norms of the epoch so far, and what has been said."""
+        norms = torch.stack(self._norms).tolist() if self._norms else []
+        return {
+            "norms": norms,
+            "has_warned": self._has_warned,
+            "n_steps": self._n_steps,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` returned."""
+        self._norms = [torch.tensor(float(norm)) for norm in state["norms"]]
+        self._has_warned = bool(state["has_warned"])
+        self._n_steps = int(state["n_steps"])
+
     def on_step_end(self, trainer: Trainer) -> None:
         """Collect the step's norm, if clipping computed it."""
         self._n_steps += 1
@@ -55,7 +70,7 @@ def _problem(trainer: Trainer, norms: list[Tensor], *, is_first_step: bool) -> s
     lowest_modules = trainer.network.sharing.levels()[0]
     heads = _norm([trainer.network.heads])
     lowest = _norm(lowest_modules)
-    gathered = torch.stack(norms or [heads])
+    gathered = torch.stack([norm.to(heads.device) for norm in norms] or [heads])
     n_broken, median, low, top = torch.stack(
         [(~gathered.isfinite()).sum().to(heads), gathered.nanmedian(), lowest, heads]
     ).tolist()

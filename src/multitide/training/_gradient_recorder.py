@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -76,6 +76,20 @@ class GradientRecorder(Callback):
     def where(self, trainer: Trainer) -> dict[str, int]:
         """Return the columns ``run``, ``epoch`` and ``step`` of the current step."""
         return {"run": self._run, "epoch": trainer.epoch, "step": self._step}
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is recorded, and where."""
+        return {
+            "norms": self._norms,
+            "cosines": self._cosines,
+            "run": self._run,
+            "step": self._step,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what :meth:`state` returned."""
+        self._norms, self._cosines = list(state["norms"]), list(state["cosines"])
+        self._run, self._step = int(state["run"]), int(state["step"])
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Start a new run."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,21 @@ class DeviceData:
     def totals(self, rows: Rows) -> np.ndarray:
         """Return how much the labelled rows of a set count together, by task, (n_tasks,)."""
         return totals(rows, self.weights)
+
+
+class MixerState(NamedTuple):
+    """What the next epochs of a mixer follow from.
+
+    Attributes
+    ----------
+    generator : mapping
+        The state of NumPy's generator, as plain values.
+    left : list of ndarray of int
+        For each data set, the rows of its pass that are not drawn yet.
+    """
+
+    generator: Mapping[str, Any]
+    left: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,22 @@ class Mixer:
         self._n_drawn = wanted.clip(min=sizes > 0)
         n_steps = number_of_batches(int(self._n_drawn.sum()), batch_size)
         self._n_steps = min(n_steps, int(self._n_drawn.max()))  # no step without a row
+
+    def state(self) -> MixerState:
+        """Return the state from which the next epochs follow."""
+        return MixerState(self._generator.bit_generator.state, list(self._left))
+
+    def restore(self, state: MixerState) -> None:
+        """Draw the epochs that follow from a state."""
+        left = []
+        for rows, numbers in zip(self._rows, state.left, strict=True):
+            if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(
+                rows.index
+            ):
+                raise ValueError("rows that are left must be those of the data sets")
+            left.append(numbers)
+        self._left = left
+        self._generator.bit_generator.state = state.generator
 
     def draw(self) -> Drawn:
         """Return the next epoch."""

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from multitide._patient_console import PatientConsole
 from multitide._visible import visible
 from multitide.training._callbacks import Callback, HistoryRow
 
@@ -39,7 +40,7 @@ class ProgressBar(Callback):
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or PatientConsole(stderr=True)
         self._progress: Progress | None = None
         self._bar = TaskID(0)
         self._started = 0.0
@@ -60,7 +61,9 @@ class ProgressBar(Callback):
         )
         self._progress.start()
         title = visible(", ".join(trainer.names))
-        self._bar = self._progress.add_task(title, total=trainer.max_epochs, loss="")
+        self._bar = self._progress.add_task(
+            title, total=trainer.max_epochs, completed=trainer.epoch, loss=""
+        )
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Advance by one epoch."""

@@ -83,7 +83,7 @@ class Schedule:
             patience = max(FEWEST, round(PATIENCE * max_epochs))
         self._patience = patience
         self.cool_down_at = cool_down_at
-        self._last_improvement = -1
+        self.last_improvement = -1
 
     @property
     def cool_down_epochs(self) -> int:
@@ -108,8 +108,8 @@ class Schedule:
             Whether the epoch improved the validation loss.
         """
         if improved:
-            self._last_improvement = epoch
-        waited = epoch - self._last_improvement
+            self.last_improvement = epoch
+        waited = epoch - self.last_improvement
         if self.cool_down_at is None and self._patience and waited >= self._patience:
             self.cool_down_at = epoch + 1
         end = self._max_epochs

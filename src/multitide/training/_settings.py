@@ -66,6 +66,9 @@ class Training(Part):
         :class:`multitide.GradientRecorder`. A recorded step needs one more backward pass per task:
         with an LSTM it takes 2.0, 2.6 and 4.0 times as long as a plain step for 2, 4 and 8 tasks,
         so that recording every tenth step adds 10, 16 and 30 % to a run. None: nothing is recorded.
+    checkpoint_minutes : float, default=5.0
+        Time between two checkpoints of a fit that keeps them: that of a run, or of a call with
+        ``checkpoint=FOLDER``. A training or the trees of a task are kept at their end in any case.
     graph : "auto" or bool, default=False
         Whether whole steps are recorded as CUDA graphs and replayed, which needs fewer calls per
         step and gives the same results up to rounding. "auto" does so on a GPU unless a step
@@ -105,6 +108,7 @@ class Training(Part):
     ) = "auto"
     finish: Literal["none", "per_task"] = "none"
     record_gradients: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
     graph: Literal["auto"] | bool = False
     calibrate: Literal["auto", "intervals", "none"] = "auto"
 

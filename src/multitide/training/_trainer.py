@@ -20,7 +20,9 @@ from multitide.network._stacking import Losses
 from multitide.sharing._across import joined_rows
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
+from multitide.training._epoch_means import epoch_means
 from multitide.training._finite import check_losses, check_weights
+from multitide.training._history_rows import history_rows
 from multitide.training._lookahead import SecondForward
 from multitide.training._mixing import DeviceData, Drawn, Mixer
 from multitide.training._moving_average import MovingAverage
@@ -28,6 +30,7 @@ from multitide.training._optimizer import make_optimizer, set_learning_rates
 from multitide.training._schedule import Schedule
 from multitide.training._settings import Training
 from multitide.training._step_graphs import Recorder, StepGraphs, StepResult
+from multitide.training._training_checkpoint import TrainingCheckpoint
 from multitide.training._validation import Validation, validate
 
 logger = logging.getLogger("multitide")
@@ -38,7 +41,8 @@ class Trainer:
 
     Callbacks may read the public attributes ``network``, ``names``, ``weighting``, ``optimizer``,
     ``epoch`` (from 1), ``max_epochs``, ``history``, ``keeper``, ``stop`` and ``diverged`` (why
-    training has stopped early, or ""), and may set ``stop``.
+    training has stopped early, or ""), and may set ``stop``. A handler of signals may set
+    ``interrupt``, which ends training after the current step, with a checkpoint.
 
     Parameters
     ----------
@@ -69,6 +73,8 @@ class Trainer:
         Factors on the learning rate by the ``id`` of the parameter; 1 for all others.
     recorder : Recorder, optional
         Records the steps, which are then replayed.
+    checkpoint : TrainingCheckpoint, optional
+        Keeps the state of the training; if it has one already, training continues there.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Trainer:
         frozen: Sequence[nn.Module] = (),
         lr_factors: Mapping[int, float] | None = None,
         recorder: Recorder | None = None,
+        checkpoint: TrainingCheckpoint | None = None,
     ) -> None:
         self.network = network
         self.names = network.names
@@ -97,7 +104,7 @@ class Trainer:
         self.settings = settings
         self.max_epochs = max_epochs
         self.epoch = 0
-        self.stop = False
+        self.stop = self.interrupt = False
         self.diverged = ""
         self.schedule = schedule or Schedule(
             settings.schedule, max_epochs, settings.patience
@@ -114,17 +121,19 @@ class Trainer:
         self.history: list[HistoryRow] = []
         self.seconds = 0.0
         self.gradient_norm: Tensor | None = None  # before clipping, still on the device
+        self.taken: list[Tensor] = []  # the losses of the steps of an epoch so far
         self._losses = Losses(network.target_list)
         self._streams = list(streams)
         self._device = streams[0].samples.device
-        self._callbacks = list(callbacks)
+        self._checkpoint = checkpoint or TrainingCheckpoint(None)
+        self.callbacks = list(callbacks)
         self._batch_size = batch_size
         if weighting.needs_second_forward:
-            self._callbacks.insert(0, SecondForward())
+            self.callbacks.insert(0, SecondForward())
         train = []
         for stream in streams:
             train.append(stream.train)
-        self._mixer = Mixer(
+        self.mixer = Mixer(
             train,
             batch_size,
             settings.mixing,
@@ -132,19 +141,20 @@ class Trainer:
             settings.order,
             seed,
         )
-        self._average: MovingAverage | None = None
+        self.before_epoch = self.mixer.state()
+        self.average: MovingAverage | None = None
         if settings.averaging is not None:
-            self._average = MovingAverage(network, settings.averaging)
+            self.average = MovingAverage(network, settings.averaging)
         if len(self.names) > 1:
-            self._aggregator = aggregator
+            self.aggregator = aggregator
         else:
-            self._aggregator = None
+            self.aggregator = None
         self._at_features = aggregator is not None and aggregator.at == "features"
         self._graphs: StepGraphs | None = None
         if recorder is not None:
             modules: list[nn.Module] = [network, weighting]
-            if self._average is not None:
-                modules.append(self._average.network)
+            if self.average is not None:
+                modules.append(self.average.network)
             self._graphs = StepGraphs(
                 self.compute, modules, self.optimizer, recorder, settings.graph is True
             )
@@ -156,20 +166,21 @@ class Trainer:
 
         After Ctrl-C, or a loss that is not finite, the best epoch so far is kept.
         """
-        started = time.perf_counter()
         n_timepoints = max(stream.samples.n_timepoints for stream in self._streams)
         with threads_of_step(self.network, self._batch_size, n_timepoints):
             self._run_epochs()
-        self.seconds = time.perf_counter() - started
+        self._checkpoint.finish(self)
         return self
 
     def _run_epochs(self) -> None:
-        self._call("on_train_begin")
+        self._begin()
         try:
-            while not self.stop and self.epoch < self.max_epochs:
-                self.epoch += 1
+            while self.taken or not (self.stop or self.epoch >= self.max_epochs):
+                if not self.taken:
+                    self.epoch += 1
                 self.run_epoch()
         except KeyboardInterrupt:
+            self._checkpoint.close()
             if not self.keeper.best:
                 raise
             logger.warning(
@@ -189,6 +200,12 @@ class Trainer:
         finally:
             self._call("on_train_end")
 
+    def _begin(self) -> None:
+        """Take up the state of the checkpoint, if there is one."""
+        self._checkpoint.restore(self)
+        self._call("on_train_begin")
+        self._checkpoint.restore_callbacks(self)
+
     def run_epoch(self) -> None:
         """Train on every row once, validate, keep the best weights, and decide whether to stop."""
         self._call("on_epoch_begin")
@@ -198,9 +215,9 @@ class Trainer:
         validation = self.validate()
         self.weighting.end_epoch(train_losses)
         improved = self.keeper.offer(self.epoch, validation.losses, self.evaluated)
-        rows = self._history_rows(
-            train_losses, validation, time.perf_counter() - started
-        )
+        seconds = time.perf_counter() - started
+        self.seconds += seconds
+        rows = history_rows(self, train_losses, validation, seconds)
         self.history += rows
         self.stop = self.schedule.finished(self.epoch - 1, improved)
         self._call("on_epoch_end", rows)
@@ -213,24 +230,39 @@ class Trainer:
         self.network.train()
         for module in self.frozen:
             module.eval()
-        drawn = self._mixer.draw()
+        self.before_epoch = self.mixer.state()
+        drawn = self.mixer.draw()
         with nullcontext() if self._graphs is None else self._graphs.epoch():
             losses = self._take_steps(drawn)
-        return self._epoch_means(losses.cpu().numpy(), drawn.n_labelled)
+        check_losses(losses.cpu().numpy(), self.names, self.epoch)
+        return epoch_means(losses.cpu().numpy(), drawn.n_labelled, self.names)
 
     def _take_steps(self, drawn: Drawn) -> Tensor:
         """Take the steps of an epoch and return their losses, shape (n_steps, n_tasks)."""
         rows = []
         for each in drawn.rows:
             rows.append(torch.from_numpy(each).to(self._device))
-        losses = []
-        for i, n_labelled in enumerate(drawn.n_labelled):
+        for i in range(len(self.taken), len(drawn.n_labelled)):
             self.set_learning_rate(i / len(drawn.n_labelled))
             batch = []
             for indices, bounds in zip(rows, drawn.bounds, strict=True):
                 batch.append(indices[bounds[i] : bounds[i + 1]])
-            losses.append(self.step(batch, n_labelled))
-        return torch.stack(losses)
+            self.taken.append(self.step(batch, drawn.n_labelled[i]))
+            self._after_step()
+        losses, self.taken = torch.stack(self.taken), []
+        return losses
+
+    def _after_step(self) -> None:
+        """Keep the state if it is time to, or if training is to end here."""
+        ends = self.interrupt  # a signal may set it at any time
+        self._checkpoint.after_step(self, at_once=ends)
+        if ends:
+            raise KeyboardInterrupt
+
+    def end_early(self) -> None:
+        """End after this epoch, at the wish of somebody; a checkpoint stays where it is."""
+        self.stop = True
+        self._checkpoint.close()
 
     # -- one step ----------------------------------------------------------------------------------
 
@@ -299,19 +331,19 @@ class Trainer:
     def backward(self, losses: dict[str, Tensor], features: list[Tensor]) -> None:
         """Backpropagate the weighted losses or the aggregated gradients, and the penalty."""
         penalty = self.network.sharing.penalty()
-        if self._aggregator is None:
+        if self.aggregator is None:
             total = self.weighting(losses)
             (total if penalty is None else total + penalty).backward()
             return
         own = self._own_parameters()
         if self._at_features:
             by_name = dict(zip(self.names, features, strict=True))
-            self._aggregator.backward_at_views(
+            self.aggregator.backward_at_views(
                 losses, [by_name[name] for name in losses], own
             )
         else:
             shared = self.network.sharing.shared_parameters()
-            self._aggregator.backward(losses, shared, own)
+            self.aggregator.backward(losses, shared, own)
         if penalty is not None:
             penalty.backward()
 
@@ -324,8 +356,8 @@ class Trainer:
         if self.settings.clip_norm is not None:
             norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
-        if self._average is not None:
-            self._average.update(self.network)
+        if self.average is not None:
+            self.average.update(self.network)
         return norm
 
     # -- validation --------------------------------------------------------------------------------
@@ -333,9 +365,9 @@ class Trainer:
     @property
     def evaluated(self) -> Network:
         """The network that is validated and kept: the averaged one, if there is one."""
-        if self._average is None:
+        if self.average is None:
             return self.network
-        return self._average.network
+        return self.average.network
 
     def validate(self) -> Validation:
         """Return the mean loss and the headline metric of each task on the validation set."""
@@ -361,38 +393,6 @@ class Trainer:
                 parameters.append(parameter)
         return parameters
 
-    def _epoch_means(self, losses: np.ndarray, counts: np.ndarray) -> dict[str, float]:
-        check_losses(losses, self.names, self.epoch)
-        labelled = counts.sum(axis=0)
-        sums = (losses.astype(np.float64) * counts).sum(axis=0)
-        means = dict(
-            zip(self.names, (sums / np.maximum(labelled, 1)).tolist(), strict=True)
-        )
-        by_task = {}
-        for name, n in zip(self.names, labelled, strict=True):
-            if n:
-                by_task[name] = means[name]
-        return by_task
-
-    def _history_rows(
-        self, train: dict[str, float], validation: Validation, seconds: float
-    ) -> list[HistoryRow]:
-        weights = self.weighting.current()
-        common = {
-            "epoch": self.epoch,
-            "lr": self.optimizer.param_groups[0]["rate"],
-            "seconds": seconds,
-        }
-        rows: list[HistoryRow] = []
-        for side, losses in (("train", train), ("validation", validation.losses)):
-            for name, loss in losses.items():
-                row = {**common, "task": name, "side": side, "loss": loss}
-                row["weight"] = weights.get(name, 1.0)
-                if side == "validation":
-                    row |= validation.headlines.get(name, {})
-                rows.append(row)
-        return rows
-
     def _call(self, hook: str, *args: object) -> None:
-        for callback in self._callbacks:
+        for callback in self.callbacks:
             getattr(callback, hook)(self, *args)

@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from multitide._budget import in_words
+from multitide._patient_console import PatientConsole
 from multitide.study.runs._workers import Progress
 
 
@@ -48,7 +49,7 @@ class StateBar(ABC, Generic[State]):
     name: ClassVar[str]
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or PatientConsole(stderr=True)
         self._bar: Bar | None = None
         self._task = TaskID(0)
         self._said: int | None = (
