@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from multitide.calibration._calibrator import Calibrator
@@ -64,4 +66,14 @@ class Calibration(nn.Module):
         for name, calibrator in self.by_task.items():
             if name in decoded:
                 calibrated[name] = calibrator(decoded[name])
+        return calibrated
+
+    @torch.no_grad()
+    def of_arrays(self, decoded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return predictions by task, as arrays, with calibrated probabilities."""
+        calibrated = dict(decoded)
+        for name, calibrator in self.by_task.items():
+            if name in decoded:
+                found = calibrator(torch.from_numpy(decoded[name]))
+                calibrated[name] = found.numpy()
         return calibrated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,12 +16,15 @@ from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import new_folder
 from multitide._silence import silent_on_request
+from multitide.calibration._calibrated_label import calibration_table
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.engines._default_n_jobs import default_n_jobs
-from multitide.ensemble._average import aligned, mean, reference_targets, spread
+from multitide.ensemble._average import mean, reference_targets, spread
+from multitide.ensemble._calibrate_mean import calibrated_mean
+from multitide.ensemble._combine import combined_predictions
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._fit_members import fit_members
 from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
@@ -42,11 +45,11 @@ from multitide.fitting._data_sets import (
     resolve_shared_tasks,
     to_data_sets,
 )
-from multitide.fitting._recipe import resolve_device, resolve_seed
+from multitide.fitting._recipe import resolve_seed
 from multitide.fitting._validation_split import check_validation
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.model._fitted_model import FittedModel
-from multitide.model._prediction import TargetsByTask, decode_all
+from multitide.model._prediction import TargetsByTask
 from multitide.tasks import Task, task_names
 from multitide.training._decode_samples import Decoded
 
@@ -94,6 +97,9 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         prediction on the validation samples, in units of the trivial loss), and ``n_fits``. The row
         "ensemble" has the loss of the weighted mean; it is slightly optimistic, because the weights
         were chosen on these samples.
+    calibration_ : DataFrame
+        What calibration of the mean changes, as in :class:`MultiTaskEstimator`; the members alone
+        are not calibrated.
     tasks_, classes_, history_, seed_, seconds_
         As in :class:`MultiTaskEstimator`; ``history_`` has the columns ``member`` and ``seed``.
 
@@ -249,7 +255,11 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
             seconds=parse_budget(self.budget),
             listener=show_fit if self.verbose else None,
         )
-        return self._take_result(result)
+        self._take_result(result)
+        calibrated = calibrated_mean(
+            result, members, splits[0], self._by_task, self._uncalibrated
+        )
+        return self._take_result(calibrated)
 
     def predict_spread(
         self, X: Data, *, static: pd.DataFrame | None = None
@@ -266,7 +276,9 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "result_")
         data_sets = to_data_sets(X, static=static)
         # Without a name for it, mypy would infer a union within a union.
-        found = data_sets.like_input(self._combined(data_sets, spread))
+        found = data_sets.like_input(
+            combined_predictions(self.result_, self._by_task, data_sets, spread)
+        )
         return found  # noqa: RET504
 
     def save(self, folder: str | Path) -> Path:
@@ -356,44 +368,17 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         predictors = [estimator.model_ for estimator in fits]
         self._by_task = reference_targets(predictors, names)
         self.targets_ = TargetsByTask(self._by_task)
+        self.scores_ = result.calibration.scores
+        self.calibration_ = calibration_table(result.calibrated)
         return self
 
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
         """Return the weighted mean predictions of each task, by data set."""
-        return self._combined(data_sets, mean)
+        calibrate = self.result_.calibration
+        calibrated = {}
+        for name, decoded in self._uncalibrated(data_sets).items():
+            calibrated[name] = calibrate.of_arrays(decoded)
+        return calibrated
 
-    def _combined(
-        self,
-        data_sets: DataSets,
-        how: Callable[[list[np.ndarray], list[float]], np.ndarray],
-    ) -> dict[str, Decoded]:
-        """Return each task's predictions, combined over the fits with a weight, by data set."""
-        values: dict[tuple[str, str], list[np.ndarray]] = {}
-        weights: dict[tuple[str, str], list[float]] = {}
-        for data, task, weight, array in self._weighted(data_sets):
-            values.setdefault((data, task), []).append(array)
-            weights.setdefault((data, task), []).append(weight)
-        combined: dict[str, Decoded] = {}
-        for data in data_sets:
-            combined[data] = {}
-            for task in task_names(self.tasks_):
-                if (data, task) in values:
-                    combined[data][task] = how(values[data, task], weights[data, task])
-        return combined
-
-    def _weighted(
-        self, data_sets: DataSets
-    ) -> Iterator[tuple[str, str, float, np.ndarray]]:
-        """Yield data set, task, weight and predictions of every fit with a weight."""
-        for member in self.result_.members.values():
-            if not any(member.weights.values()):
-                continue
-            for estimator in member.fits.values():
-                device = resolve_device(estimator.device)
-                decoded = decode_all(estimator.stored_, data_sets, device)
-                for data, own in decoded.items():
-                    matching = aligned(own, estimator.model_, self._by_task)
-                    for task, array in matching.items():
-                        weight = member.weights[task] / len(member.fits)
-                        if weight > 0:
-                            yield data, task, weight, array
+    def _uncalibrated(self, data_sets: DataSets) -> dict[str, Decoded]:
+        return combined_predictions(self.result_, self._by_task, data_sets, mean)

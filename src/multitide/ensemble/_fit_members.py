@@ -18,6 +18,7 @@ from multitide._interrupts import interrupts_end_all
 from multitide._weighted_mean import weighted_mean
 from multitide.data._split_data import SplitData
 from multitide.ensemble._average import mean, reference_targets
+from multitide.ensemble._calibrate_mean import held_out_means
 from multitide.ensemble._plan import planned_fits
 from multitide.ensemble._store import EnsembleResult, MemberResult
 from multitide.ensemble._train_members import Finished, Listener, train_members
@@ -84,9 +85,11 @@ def _weighted(
     held = _held(finished, fits, targets)
     members = {name: MemberResult(own, {}, {}) for name, own in fits.items()}
     total: dict[str, float] = {}
+    chosen: dict[str, list[float]] = {}
     for name, target in targets.items():
         rows = validation_rows(held, finished[0].fit.data, target)
         weights = _chosen_weights(rows, target, len(fits), seed)
+        chosen[name] = weights
         for member, weight in zip(members.values(), weights, strict=True):
             member.weights[name] = weight
         if rows is None:
@@ -95,7 +98,9 @@ def _weighted(
         for member, values in zip(members.values(), predictions, strict=True):
             member.validation_loss[name] = _loss(target, rows, values)
         total[name] = _loss(target, rows, mean(predictions, weights))
-    return EnsembleResult(members, total, seed, perf_counter() - started)
+    unseen = held_out_means(held, chosen, finished[0].fit.data, targets)
+    seconds = perf_counter() - started
+    return EnsembleResult(members, total, seed, seconds, held_out=unseen)
 
 
 def _predictors(

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Self
 
+import safetensors.torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, model_validator
 
+from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import ENSEMBLE_FILE, ENSEMBLE_FORMAT, MODEL_FILE
 from multitide._installed_versions import installed_versions
 from multitide._partial_folder import refuse_partial
 from multitide._result_folder import read_record, validated, write_file
+from multitide.calibration._calibrated_label import CalibratedLabel
+from multitide.calibration._calibration import Calibration
+from multitide.ensemble._average import reference_targets
 from multitide.errors import StoreError
+from multitide.fitting._unseen import Unseen
+from multitide.model._calibration_record import (
+    CalibratedRecord,
+    ScoresRecord,
+    calibrated_labels,
+    calibration_records,
+    calibration_weights,
+    rebuild_calibration,
+    scores_records,
+)
+from multitide.model._check_stored import at_most, check_numbers, checking
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._store import write_model
 
 SCHEMA = 1
 MEMBERS = "members"
+CALIBRATION = "calibration.safetensors"
 Weight = Annotated[float, Field(ge=0, le=1)]
 # What `MemberFit.key` looks like, perhaps as the draft that a kill has left.
 FIT_FOLDER = r"\.?\d+-[a-z0-9_-]{0,40}-[0-9a-f]{12}(-[a-z0-9_]+)?$"
@@ -62,12 +81,21 @@ class EnsembleResult:
         The first seed.
     seconds : float
         Wall time of the fit.
+    calibration : Calibration
+        Of the weighted mean.
+    calibrated : list of CalibratedLabel
+        What it changes.
+    held_out : dict of str to Unseen
+        The mean predictions for the rows that the fits held out, by task; not stored.
     """
 
     members: dict[str, MemberResult]
     validation_loss: dict[str, float]
     seed: int
     seconds: float
+    calibration: Calibration = field(default_factory=Calibration)
+    calibrated: list[CalibratedLabel] = field(default_factory=list)
+    held_out: dict[str, Unseen] = field(default_factory=dict)
 
 
 class MemberRecord(BaseModel):
@@ -91,6 +119,9 @@ class EnsembleRecord(BaseModel):
     validation_loss: dict[str, NonNegativeFloat]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     seconds: NonNegativeFloat
+    calibrated: list[CalibratedRecord] = []
+    scores: list[ScoresRecord] = []
+    calibration_sha256: str = ""
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -123,6 +154,8 @@ def write_ensemble(result: EnsembleResult, folder: Path) -> None:
                 validation_loss=member.validation_loss,
             )
         )
+    weights = safetensors.torch.save(calibration_weights(result.calibration))
+    write_file(folder / CALIBRATION, weights)
     record = EnsembleRecord(
         format=ENSEMBLE_FORMAT,
         schema_version=SCHEMA,
@@ -131,6 +164,9 @@ def write_ensemble(result: EnsembleResult, folder: Path) -> None:
         validation_loss=result.validation_loss,
         seed=result.seed,
         seconds=result.seconds,
+        calibrated=calibration_records(result.calibration, result.calibrated),
+        scores=scores_records(result.calibration),
+        calibration_sha256=hashlib.sha256(weights).hexdigest(),
     )
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
     write_file(folder / ENSEMBLE_FILE, text)
@@ -168,7 +204,42 @@ def read_ensemble(folder: Path, device: str | None = None) -> EnsembleResult:
         members[member.name] = MemberResult(
             fits, member.weights, member.validation_loss
         )
-    return EnsembleResult(members, record.validation_loss, record.seed, record.seconds)
+    return EnsembleResult(
+        members,
+        record.validation_loss,
+        record.seed,
+        record.seconds,
+        _read_calibration(folder, record, members),
+        calibrated_labels(record.calibrated),
+    )
+
+
+def _read_calibration(
+    folder: Path, record: EnsembleRecord, members: Mapping[str, MemberResult]
+) -> Calibration:
+    """Return the calibration of the mean; an empty one of an older ensemble."""
+    if not record.calibration_sha256:
+        return Calibration()
+    path = folder / CALIBRATION
+    with checking(path, "content"):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != record.calibration_sha256:
+            raise ValueError("its hash does not match")
+        weights = safetensors.torch.load(content)
+    predictors = []
+    for member in members.values():
+        for estimator in member.fits.values():
+            predictors.append(estimator.model_)
+    targets = reference_targets(predictors, list(record.members[0].weights))
+    with (
+        checking(folder / ENSEMBLE_FILE, "calibrated"),
+        at_most(count_values(weights.values())),
+    ):
+        calibration = rebuild_calibration(
+            record.calibrated, record.scores, targets, weights
+        )
+    check_numbers(calibration, path)
+    return calibration
 
 
 def is_ensemble(folder: Path) -> bool:

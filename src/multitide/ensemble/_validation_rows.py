@@ -117,7 +117,7 @@ def validation_rows(
     labels, groups, having = [], [], []
     predictions: dict[str, list[np.ndarray]] = {member: [] for member in held}
     for each in data:
-        rows = _common_rows(held, each, name)
+        rows = common_rows(held, each, name)
         if not len(rows) or not set(columns) <= set(each.samples.y):
             continue
         having.append(each.samples[rows])
@@ -137,7 +137,7 @@ def validation_rows(
     )
 
 
-def _common_rows(held: Mapping[str, Held], data: SplitData, task: str) -> np.ndarray:
+def common_rows(held: Mapping[str, Held], data: SplitData, task: str) -> np.ndarray:
     """Return the rows of a data set that every member predicts."""
     rows = np.arange(len(data.samples))
     for own in held.values():

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-import pandas as pd
 import torch
 
 from multitide.calibration._calibrated_label import CalibratedLabel
@@ -22,10 +20,9 @@ from multitide.calibration._choose import (
 from multitide.calibration._column_map import ColumnMap
 from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._scores import Scores
-from multitide.data._recordings import numbered_units, units_of_rows
 from multitide.data._split_data import SplitData
-from multitide.fitting._data_sets import labels_of
 from multitide.fitting._fit_model import Fitted
+from multitide.fitting._unseen import Unseen, joined, unseen_rows
 from multitide.network._network import Predictor
 from multitide.tasks._classification import ClassificationTarget
 from multitide.tasks._multi_label import MultiLabelTarget
@@ -36,40 +33,6 @@ from multitide.training._settings import Training
 logger = logging.getLogger("multitide")
 
 Rows = Literal["calibration", "validation"]
-MOST = 0.5  # of the units
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """What a model predicts for the labelled rows of a task that it has not seen.
-
-    Attributes
-    ----------
-    target : Target
-        The fitted task.
-    truth, decoded : ndarray, n_rows rows
-        Labels as `Target.truth` returns them, and predictions.
-    recordings : ndarray of int, shape (n_rows,)
-        Rows that err together; blocks of rows if recordings are few.
-    units : ndarray of int, shape (n_rows,)
-        What new samples will have others of; see `_units`.
-    """
-
-    target: Target
-    truth: np.ndarray
-    decoded: np.ndarray
-    recordings: np.ndarray
-    units: np.ndarray
-
-    def rows(self, kept: np.ndarray) -> Unseen:
-        """Return some of the rows, by a mask."""
-        return replace(
-            self,
-            truth=self.truth[kept],
-            decoded=self.decoded[kept],
-            recordings=self.recordings[kept],
-            units=self.units[kept],
-        )
 
 
 def calibrate(
@@ -100,44 +63,54 @@ def calibrate(
     predictor = fitted.before_refit
     if any(len(data.split.calibration) for data in data_sets):
         rows, predictor = "calibration", fitted.predictor
-    with_probabilities = settings.calibrate == "auto"
-    calibrators: dict[str, Calibrator] = {}
-    scores: dict[str, Scores] = {}
-    for name, unseen in _unseen(predictor, data_sets, rows, device).items():
-        if rows == "calibration":
-            fitted.n_labelled[name]["calibration"] = len(unseen.truth)
-        if with_probabilities:
-            calibrator, labels = _calibrated(unseen, rows)
-            if calibrator is not None:
-                calibrators[name] = calibrator
-                fitted.calibrated += labels
-                unseen = _after(calibrator, unseen)
-        own = scores_of(unseen.target, unseen.truth, unseen.decoded, unseen.units)
-        if own is not None:
-            scores[name] = own
-    for row in fitted.calibrated:
-        _tell(row)
-    fitted.predictor.calibration = Calibration(calibrators, scores).eval()
+    unseen = _unseen(predictor, data_sets, rows, device)
+    if rows == "calibration":
+        for name, own in unseen.items():
+            fitted.n_labelled[name]["calibration"] = len(own.truth)
+    calibration, fitted.calibrated = calibration_of(unseen, rows, settings)
+    fitted.predictor.calibration = calibration
 
 
-def scores_of(
-    target: Target, truth: np.ndarray, decoded: np.ndarray, units: np.ndarray
-) -> Scores | None:
-    """Return the conformal scores of a task; None without labels, or for kinds without intervals.
+def calibration_of(
+    unseen: Mapping[str, Unseen], rows: Rows, settings: Training
+) -> tuple[Calibration, list[CalibratedLabel]]:
+    """Return what can be learned from predictions for unseen rows, by task, and what it changes.
 
     Parameters
     ----------
-    target : Target
-        The fitted task.
-    truth, decoded : ndarray, n_rows rows
-        Labels and predictions; each row has a label.
-    units : ndarray, shape (n_rows,)
-        As in :meth:`Scores.fitted`.
+    unseen : mapping of str to Unseen
+        By task.
+    rows : {"calibration", "validation"}
+        The set that they are of.
+    settings : Training
+        Says what is calibrated.
     """
-    conformity = conformity_of(target)
-    if conformity is None or not len(truth):
+    calibrators: dict[str, Calibrator] = {}
+    scores: dict[str, Scores] = {}
+    calibrated: list[CalibratedLabel] = []
+    for name, given in unseen.items():
+        own = given
+        if settings.calibrate == "auto":
+            calibrator, labels = _calibrated(own, rows)
+            if calibrator is not None:
+                calibrators[name] = calibrator
+                calibrated += labels
+                own = _after(calibrator, own)
+        of_task = scores_of(own)
+        if of_task is not None:
+            scores[name] = of_task
+    for row in calibrated:
+        _tell(row)
+    return Calibration(calibrators, scores).eval(), calibrated
+
+
+def scores_of(unseen: Unseen) -> Scores | None:
+    """Return the conformal scores of a task; None without labels or for kinds without them."""
+    conformity = conformity_of(unseen.target)
+    if conformity is None or not len(unseen.truth):
         return None
-    return Scores.fitted(conformity.scores(truth, decoded), units)
+    scores = conformity.scores(unseen.truth, unseen.decoded)
+    return Scores.fitted(scores, unseen.units)
 
 
 def _after(calibrator: Calibrator, unseen: Unseen) -> Unseen:
@@ -214,51 +187,14 @@ def _unseen(
         index = getattr(data.split, rows)
         if not len(index) or not predictor.networks_for(data.name):
             continue
-        samples = data.samples[index]
-        decoded = decode_samples(predictor, samples, device, data.name)
-        recordings = numbered_units(data.samples, index) + n_before
-        units = units_of_new(data, index) + n_before
-        n_before += len(index)
+        decoded = decode_samples(predictor, data.samples[index], device, data.name)
         for name, values in decoded.items():
             target = predictor.target(name)
-            truth = target.truth(labels_of(samples, target.task))
-            unseen = Unseen(target, truth, values, recordings, units)
-            parts.setdefault(name, []).append(unseen.rows(target.has_label(truth)))
-    return {name: _joined(each) for name, each in parts.items()}
-
-
-def units_of_new(data: SplitData, index: np.ndarray) -> np.ndarray:
-    """Return the number of the unit of each row, of which new samples will have others.
-
-    It is the group of a split by group, or the series. But if most of these are in the training set
-    too, as with a split by time, new samples will be of the same ones, and each row is a unit.
-
-    Parameters
-    ----------
-    data : SplitData
-        The data set.
-    index : ndarray of int, shape (n_rows,)
-        The rows.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rows,)
-    """
-    codes, names = pd.factorize(pd.Series(units_of_rows(data.samples, index)))
-    trained = pd.Index(units_of_rows(data.samples, data.split.train))
-    if pd.Index(names).isin(trained).mean() >= MOST:
-        return np.arange(len(index))
-    return np.asarray(codes)
-
-
-def _joined(parts: Sequence[Unseen]) -> Unseen:
-    return Unseen(
-        parts[0].target,
-        np.concatenate([part.truth for part in parts]),
-        np.concatenate([part.decoded for part in parts]),
-        np.concatenate([part.recordings for part in parts]),
-        np.concatenate([part.units for part in parts]),
-    )
+            parts.setdefault(name, []).append(
+                unseen_rows(target, data, index, values, n_before)
+            )
+        n_before += len(index)
+    return {name: joined(each) for name, each in parts.items()}
 
 
 def _tell(row: CalibratedLabel) -> None:

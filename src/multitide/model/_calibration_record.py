@@ -17,7 +17,6 @@ from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._labels import Labels
 from multitide.calibration._scores import Scores
 from multitide.calibration._two_classes import TwoClasses
-from multitide.network._network import Predictor
 from multitide.tasks._classification import ClassificationTarget
 from multitide.tasks._multi_label import MultiLabelTarget
 from multitide.tasks._task import Target
@@ -166,10 +165,10 @@ def _scores(
     return by_task
 
 
-def calibration_weights(predictor: Predictor) -> dict[str, Tensor]:
+def calibration_weights(calibration: Calibration) -> dict[str, Tensor]:
     """Return the numbers of a calibration by the keys that they are stored under."""
     weights = {}
-    for name, tensor in predictor.calibration.state_dict().items():
+    for name, tensor in calibration.state_dict().items():
         weights[WEIGHTS + name] = tensor.contiguous().clone()
     return weights
 

@@ -314,7 +314,7 @@ def _weights(predictor: Predictor) -> dict[str, Tensor]:
     weights = {}
     for name, tensor in state.items():
         weights[name] = tensor.contiguous().clone()
-    return weights | calibration_weights(predictor)
+    return weights | calibration_weights(predictor.calibration)
 
 
 def _read_weights(folder: Path, record: ModelRecord) -> dict[str, Tensor]:
