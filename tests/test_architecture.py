@@ -40,6 +40,7 @@ FLOORS = {
         "_uncalibrated",
         "compat",
         "config",
+        "drift",
         "ensemble",
         "exporting",
         "methods",

@@ -21,6 +21,7 @@ _PUBLIC = {
         *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_table"),
         *("rig_truth", "simulate_rig"),
     ),
+    "drift": ("DriftReport", "check_data"),
     "encodings": ("Inputs",),
     "ensemble": ("Ensemble",),
     "exporting": ("export",),

@@ -28,6 +28,8 @@ from multitide.data import read_like as read_like
 from multitide.data import read_table as read_table
 from multitide.data import rig_truth as rig_truth
 from multitide.data import simulate_rig as simulate_rig
+from multitide.drift import DriftReport as DriftReport
+from multitide.drift import check_data as check_data
 from multitide.encodings import Inputs as Inputs
 from multitide.ensemble import Ensemble as Ensemble
 from multitide.errors import DataError as DataError

@@ -11,6 +11,7 @@ from multitide.encodings._representation import Encoder
 from multitide.fitting._calibrate import calibrate
 from multitide.fitting._fit_model import Fitted, fit_model
 from multitide.fitting._recipe import resolve_device
+from multitide.model._make_profile import training_profile
 from multitide.model._schema import data_record
 from multitide.model._store import StoredModel, load_model
 from multitide.model._stored_representation import fit_encoder, vectors_of
@@ -88,11 +89,20 @@ def stored_model(
     plan, fitted, encoder
         The fit, and what :func:`carry_out` returned for it.
     """
+    records = [data_record(data, plan.tasks) for data in plan.data]
+    device = resolve_device(plan.recipe.device)
+    profiles = []
+    for data, record in zip(plan.data, records, strict=True):
+        profiles.append(
+            training_profile(
+                data, record, plan.tasks, fitted.predictor, encoder, device
+            )
+        )
     return StoredModel(
         params=dict(params),
         tasks=plan.tasks,
         predictor=fitted.predictor,
-        data=[data_record(data, plan.tasks) for data in plan.data],
+        data=records,
         seed=plan.recipe.seed,
         best_epoch=fitted.best_epoch,
         n_labelled=fitted.n_labelled,
@@ -101,4 +111,5 @@ def stored_model(
         candidates=fitted.candidates,
         calibrated=fitted.calibrated,
         encoder=encoder,
+        profiles=profiles,
     )

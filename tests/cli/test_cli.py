@@ -178,7 +178,7 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(
         assert words in result.stdout
     run = folder / "runs" / "small-001"
     names = {path.name for path in run.iterdir()}
-    model = {"model.json", "weights.safetensors"}
+    model = {"model.json", "training_data.json", "weights.safetensors"}
     assert names == model | {
         "history.jsonl",
         "metrics.parquet",

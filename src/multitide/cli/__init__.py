@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 import multitide
 from multitide._visible import visible
 from multitide.cli._check import check
+from multitide.cli._check_data import check_data
 from multitide.cli._compare import compare
 from multitide.cli._compare_runs import compare_runs
 from multitide.cli._demo import demo
@@ -123,6 +124,7 @@ for command in (
     export,
     explain,
     serve,
+    check_data,
     represent,
     compare_runs,
     compare,

@@ -198,6 +198,7 @@ class ModelRecord(BaseModel):
     scores: list[ScoresRecord] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
+    profiles_sha256: str | None = None
     sha256: str = ""
 
     @model_validator(mode="before")

@@ -46,6 +46,8 @@ from multitide.model._check_stored import (
     checking,
 )
 from multitide.model._history import HISTORY, PRETRAINING
+from multitide.model._profile import TrainingProfile
+from multitide.model._profile_file import PROFILE_FILE, read_profiles, write_profiles
 from multitide.model._rebuild_predictor import WEIGHTS_FILE, rebuild_predictor
 from multitide.model._schema import (
     CandidateRecord,
@@ -83,6 +85,9 @@ class StoredModel:
         See the estimator's attributes.
     encoder : Encoder or None
         Makes the vectors that the networks read; None: they read the series.
+    profiles : list of TrainingProfile
+        What the training data looked like, one per data set; empty for a model so far, and for
+        those of earlier versions.
     """
 
     params: dict[str, Any]
@@ -97,6 +102,7 @@ class StoredModel:
     candidates: list[Candidate] = field(default_factory=list)
     calibrated: list[CalibratedLabel] = field(default_factory=list)
     encoder: Encoder | None = None
+    profiles: list[TrainingProfile] = field(default_factory=list)
 
 
 def save_model(stored: StoredModel, folder: Path) -> Path:
@@ -111,7 +117,8 @@ def write_model(stored: StoredModel, folder: Path) -> None:
     weights = safetensors.torch.save(_weights(stored.predictor))
     write_file(folder / WEIGHTS_FILE, weights)
     representation = _save_representation(stored, folder)
-    record = _record(stored, _sha256(weights), representation)
+    profiles = write_profiles(stored.profiles, folder)
+    record = _record(stored, _sha256(weights), representation, profiles)
     text = json.dumps(record, indent=1, ensure_ascii=False)
     write_file(folder / MODEL_FILE, text)
 
@@ -124,7 +131,8 @@ def refuse_more_than_a_model(folder: Path) -> None:
     StoreError
         If there is no model, or another file.
     """
-    ours = {MODEL_FILE, WEIGHTS_FILE, HISTORY, PRETRAINING, FILE, FOLDER}
+    ours = {MODEL_FILE, WEIGHTS_FILE, PROFILE_FILE}
+    ours |= {HISTORY, PRETRAINING, FILE, FOLDER}
     if folder.is_dir():
         others = sorted({path.name for path in folder.iterdir()} - ours)
     else:
@@ -179,6 +187,7 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         candidates=[cast(Candidate, each.model_dump()) for each in record.candidates],
         calibrated=calibrated_labels(record.calibrated),
         encoder=encoder,
+        profiles=read_profiles(folder, record),
     )
 
 
@@ -221,6 +230,7 @@ def _record(
     stored: StoredModel,
     weights_sha256: str,
     representation: RepresentationRecord | None,
+    profiles_sha256: str | None,
 ) -> dict[str, object]:
     params = {}
     for name, value in stored.params.items():
@@ -247,6 +257,7 @@ def _record(
         scores=scores_records(predictor.calibration),
         representation=representation,
         weights_sha256=weights_sha256,
+        profiles_sha256=profiles_sha256,
     ).model_dump(mode="json")
     return record | {"sha256": _record_hash(record)}
 
