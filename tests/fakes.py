@@ -41,8 +41,8 @@ class Quick(MultiTaskEstimator):
         self.seen_ = (len(X), None if validation is None else len(validation))
         self.best_epoch_ = dict.fromkeys(names, 2)
         rows = [
-            (epoch, name, side, 1 / epoch)
-            for epoch in (1, 2)
+            (epoch, name, side, 1 / min(epoch, 2))
+            for epoch in (1, 2, 3)
             for name in names
             for side in ("train", "validation")
         ]

@@ -187,8 +187,9 @@ def test_text_says_the_gain_the_interval_and_the_verdict() -> None:
 
 
 def test_same_says_within_what() -> None:
-    found = study(arms={"again": {"sharing": "none"}}, n_seeds=5, margin=0.02)
-    assert "same within 0.02" in str(found)
+    found = study(arms=["hard"], n_seeds=5, margin=0.9)
+    assert "same within 0.9" in str(found)
+    assert "same fits" in str(study(arms={"again": {"sharing": "none"}}, n_seeds=5))
 
 
 def test_a_single_task_has_no_mean() -> None:

@@ -125,15 +125,32 @@ def validation_losses(
     return by_task | of_means
 
 
+def fall_at_the_end(history: pd.DataFrame) -> float:
+    """Return how much lower the validation loss of a task is in the last tenth of its epochs.
+
+    0 if it is lowest before.
+    """
+    late, before = _late_and_before(history)
+    return float(np.nanmax([before - late, 0.0]))
+
+
 def _still_falls(history: pd.DataFrame) -> bool:
     """Return whether the validation loss of a task fell in the last tenth of its epochs."""
+    late, before = _late_and_before(history)
+    return bool(late < (1 - STILL_FALLING) * before)
+
+
+def _late_and_before(history: pd.DataFrame) -> tuple[float, float]:
+    """Return the lowest validation losses of the last tenth of the epochs and of those before.
+
+    NaN if there are not two epochs.
+    """
     losses = history[history["side"] == "validation"].groupby("epoch")["loss"].mean()
     last = losses.index.max()
     if not last > 1:
-        return False
+        return float("nan"), float("nan")
     is_late = losses.index > (1 - LAST_SHARE) * last
-    late, before = losses[is_late].min(), losses[~is_late].min()
-    return bool(late < (1 - STILL_FALLING) * before)
+    return float(losses[is_late].min()), float(losses[~is_late].min())
 
 
 def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:

@@ -20,16 +20,21 @@ from multitide.study.results._statistics import (
     mean_table,
     row_table,
 )
+from multitide.study.results._trained_to_the_end import (
+    last_falls,
+    withhold_unfinished,
+)
 from multitide.study.results._verdicts import Verdict, judge
 from multitide.tasks._metric_table import HIGHER_IS_BETTER
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error"]
 DOUBT = ["doubt"]
+UNFINISHED = ["unfinished"]
 COUNTS = ["n_seeds", "n_folds", "n_groups", "effective_groups", "n_labelled"]
 PARTS = ["seed_part", "group_part", "residual_part", "fold_part"]
 VERDICT = ["p_adjusted", "verdict", "more_seeds", "more_labels", "advice"]
-COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *DOUBT, *COUNTS, *PARTS]
+COLUMNS = ["task", "arm", *INTERVAL, *VERDICT, *UNFINISHED, *DOUBT, *COUNTS, *PARTS]
 METRIC_COLUMNS = ["task", "arm", *INTERVAL, *DOUBT, *COUNTS, *PARTS]
 
 Row = dict[str, object]
@@ -61,14 +66,16 @@ def gain_rows(
         One row per task and arm: ``gain``, ``low``, ``high``, ``p``, ``p_adjusted`` (for the number
         of arms and tasks, see :func:`multitide.study.results._verdicts.judge`), ``verdict``
         ("helps", "hurts", "same", "cannot tell" or "failed"), ``more_seeds``, ``more_labels`` and
-        ``advice`` (what would give a verdict), ``doubt`` (what is uneven about the test groups),
-        the counts that it is based on, and the parts of its variance.
+        ``advice`` (what would give a verdict), ``unfinished`` (the arms that were not trained to
+        the end, so that there is no verdict), ``doubt`` (what is uneven about the test groups), the
+        counts that it is based on, and the parts of its variance.
     """
     tables = {}
     for task in evidence.protocol.names:
         for arm in _compared_arms(evidence, [task]):
             tables[task, arm] = loss_table(evidence, arm, task)
-    return _judged(evidence, tables, margin, confidence, baselines)
+    gains = _judged(evidence, tables, margin, confidence, baselines)
+    return withhold_unfinished(gains, last_falls(evidence), evidence.reference, margin)
 
 
 def mean_gain_rows(
@@ -275,7 +282,7 @@ def _judged(
     for task, arm in tables:
         numbers = _numbers(evidence, gains.get((task, arm)))
         cells = _verdict_cells(evidence, arm, verdicts.get((task, arm)))
-        rows.append({"task": task, "arm": arm} | numbers | cells)
+        rows.append({"task": task, "arm": arm, "unfinished": ""} | numbers | cells)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from multitide.study.results._trained_to_the_end import NOT_TO_THE_END
 from multitide.study.results._verdicts import SAME, is_identical
 
 LOSS_TITLE = "Test loss / trivial loss, mean ± standard deviation over seeds"
@@ -150,6 +151,8 @@ def verdict_of_row(row: Mapping[Hashable, Any], margin: float) -> str:
     """Return the verdict of a row of gains; "same fits" where both arms have the same networks."""
     if is_identical(row["gain"], row["standard_error"]):
         return SAME_FITS
+    if row.get("unfinished"):
+        return NOT_TO_THE_END
     return verdict_in_words(row["verdict"], margin)
 
 
