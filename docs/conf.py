@@ -46,6 +46,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": "tables",
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
+    "ignore_repr_types": r"matplotlib\..*",
     "show_memory": False,
     "remove_config_comments": True,
     "default_thumb_file": str(DOCS / "figures" / "report.png"),

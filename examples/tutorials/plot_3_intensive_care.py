@@ -74,7 +74,8 @@ mt.plot.history(model.history_, axes)
 # Every task on its own labelled rows
 # -----------------------------------
 # The AUROC does not depend on how frequent a class is, so it suits rare events. Look at
-# `n_labelled` before you believe a line: a metric of thirty labels is uncertain.
+# `n_labelled` before you believe a line: a metric of thirty labels is uncertain. The `trivial`
+# average precision is the share of events; where it is small, the AUROC rests on few events.
 
 metrics = model.evaluate(samples[split.test])
 wanted = metrics["metric"].isin(["roc_auc", "average_precision", "rmse"])
