@@ -42,6 +42,7 @@ _PUBLIC = {
     "tasks": (
         "Classification",
         "Forecast",
+        "Metric",
         "MultiLabel",
         "Regression",
         "Task",

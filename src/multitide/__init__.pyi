@@ -56,6 +56,7 @@ from multitide.study import group_tasks as group_tasks
 from multitide.study import label_curve as label_curve
 from multitide.tasks import Classification as Classification
 from multitide.tasks import Forecast as Forecast
+from multitide.tasks import Metric as Metric
 from multitide.tasks import MultiLabel as MultiLabel
 from multitide.tasks import Regression as Regression
 from multitide.tasks import Task as Task

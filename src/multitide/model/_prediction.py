@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 import torch
 
 from multitide.backbones._backbone import check_shortest
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
+from multitide.data._weights import weights_of
 from multitide.encodings._representation import Encoder
 from multitide.errors import DataError, MultitideWarning
 from multitide.fitting._data_sets import check_names
@@ -23,6 +25,7 @@ from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
 from multitide.tasks import Target, label_names
+from multitide.tasks._own_metric import Metric
 from multitide.tasks._task import Column
 from multitide.training._decode_samples import Decoded, decode_samples, joined
 
@@ -202,7 +205,10 @@ def _check_labels(y: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def metric_table(
-    model: HasTargets, data_sets: DataSets, decoded: Mapping[str, Decoded]
+    model: HasTargets,
+    data_sets: DataSets,
+    decoded: Mapping[str, Decoded],
+    own: Mapping[str, Sequence[Metric]] | None = None,
 ) -> pd.DataFrame:
     """Evaluate decoded predictions; see :meth:`multitide.MultiTaskEstimator.evaluate`.
 
@@ -214,6 +220,8 @@ def metric_table(
         The samples with their labels.
     decoded : mapping of str to dict
         The predictions for each data set, from :func:`decode_all`.
+    own : mapping of str to sequence of Metric, optional
+        Metrics of the user, by task.
     """
     tables = []
     for name, samples in data_sets.items():
@@ -224,8 +232,36 @@ def metric_table(
         _check_labels(samples.y, columns)
         for task, target in targets.items():
             table = target.evaluate(samples, decoded[name][task])
+            if own is not None and own.get(task):
+                more = _own_rows(target, own[task], samples, decoded[name][task])
+                table = pd.concat([table, more], ignore_index=True)
             table.insert(0, "task", task)
             if name:
                 table.insert(0, "data", name)
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _own_rows(
+    target: Target, metrics: Sequence[Metric], samples: Samples, decoded: np.ndarray
+) -> pd.DataFrame:
+    """Return the rows of the user's metrics of a task, like those of :meth:`Target.metrics`."""
+    labels = samples.y[target.task.columns]
+    known = target.has_label(target.truth(labels))
+    written = target.written(labels)[known]
+    weights = weights_of(samples, target.task.name)
+    if weights is not None:
+        weights = weights[known]
+    constant = target.trivial_predictions(int(known.sum()))
+    rows = []
+    for metric in metrics:
+        rows.append(
+            {
+                "metric": metric.name,
+                "value": metric.value(target, written, decoded[known], weights),
+                "trivial": metric.value(target, written, constant, weights),
+                "n_labelled": int(known.sum()),
+                "higher_is_better": metric.higher_is_better,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -31,6 +31,7 @@ from multitide.study.results._tables import (
 from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._run_facts import run_facts
 from multitide.tasks import Task, task_names
+from multitide.tasks._own_metric import Function, Metric
 
 EFFORT = (
     "n_rows",
@@ -198,16 +199,21 @@ class Comparison:
         settings = {arm: self.settings[arm] for arm in arms}
         return replace(self, evidence=self.evidence.of(arms), settings=settings)
 
-    def gains_in(self, metric: str) -> pd.DataFrame:
+    def gains_in(
+        self, metric: str | Metric | Function, task: str | None = None
+    ) -> pd.DataFrame:
         """Return the gains in another metric, signed so that + is better.
 
         Parameters
         ----------
-        metric : str
-            ``"accuracy"``, ``"rmse"``, ``"r2"``, ... For metrics that are not a mean over samples,
-            the variance over groups is a jackknife estimate, which takes longer.
+        metric : str, callable or Metric
+            ``"accuracy"``, ``"rmse"``, ``"r2"``, ..., or one of your own, as in ``evaluate``.
+            For metrics that are not a mean over samples, the variance over groups is a jackknife
+            estimate, which takes longer.
+        task : str, optional
+            Only this one; needed for a metric of your own.
         """
-        return metric_gain_rows(self.evidence, metric, self.confidence)
+        return metric_gain_rows(self.evidence, metric, self.confidence, task)
 
     @cached_property
     def runs(self) -> pd.DataFrame:

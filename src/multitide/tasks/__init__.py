@@ -8,6 +8,7 @@ from multitide.tasks._forecast import Forecast, ForecastTarget
 from multitide.tasks._kinds import Auto, infer_kind
 from multitide.tasks._label_names import label_names, labelled, task_names
 from multitide.tasks._multi_label import MultiLabel, MultiLabelTarget
+from multitide.tasks._own_metric import Metric
 from multitide.tasks._registry import TASKS
 from multitide.tasks._regression import Regression, RegressionTarget
 from multitide.tasks._resolve_tasks import infer_tasks, resolve_tasks
@@ -21,6 +22,7 @@ __all__ = [
     "ClassificationTarget",
     "Forecast",
     "ForecastTarget",
+    "Metric",
     "MultiLabel",
     "MultiLabelTarget",
     "Regression",

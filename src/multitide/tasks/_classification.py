@@ -277,9 +277,14 @@ class ClassificationTarget(Target):
         """Return class probabilities, shape (batch, n_classes), for logits."""
         return output.softmax(dim=-1)
 
+    def decide(self, decoded: np.ndarray) -> np.ndarray:
+        """Return the position of the predicted class of each row, int64 (n_samples,)."""
+        likely: np.ndarray = decoded.argmax(axis=1)
+        return likely
+
     def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return the most probable class of each row, with the type of the user's classes."""
-        return {self.task.name: self._class_column.take(decoded.argmax(axis=1))}
+        return {self.task.name: self._class_column.take(self.decide(decoded))}
 
     def probabilities(self, decoded: np.ndarray) -> pd.DataFrame:
         """Return one column per class."""
@@ -290,6 +295,14 @@ class ClassificationTarget(Target):
     def truth(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the position of the class of each row, as `positions` does."""
         return self.positions(labels)[0]
+
+    def written(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the classes, as `to_frame` does; None for missing labels."""
+        codes, unseen = self.positions(labels)
+        classes = np.empty(len(self.classes) + len(unseen) + 1, dtype=object)
+        classes[:-1] = [*self.classes, *unseen]
+        written: np.ndarray = classes[codes]
+        return written
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,8 @@ HIGHER_IS_BETTER = {
     "hamming_loss": False,
     "persistence_rmse": False,
     "skill": True,
+    "nasa_score": False,
+    "rmse_over_std": False,
     "loss": False,
 }
 # Metrics that are best at a level in between; see `Target.level_of`.
@@ -63,13 +65,23 @@ def metric_table(
     return pd.DataFrame(rows)
 
 
-def goodness(metric: str, value: Numbers, level: float | None = None) -> Numbers:
+class HasDirection(Protocol):
+    """A metric of the user."""
+
+    @property
+    def higher_is_better(self) -> bool | None:
+        """Whether the larger value is better."""
+
+
+def goodness(
+    metric: str | HasDirection, value: Numbers, level: float | None = None
+) -> Numbers:
     """Return numbers of which the larger one is better.
 
     Parameters
     ----------
-    metric : str
-        A key of `HIGHER_IS_BETTER`.
+    metric : str or Metric
+        A key of `HIGHER_IS_BETTER`, or a metric that says so itself.
     value : float, ndarray or Series
         Values of the metric.
     level : float, optional
@@ -77,7 +89,11 @@ def goodness(metric: str, value: Numbers, level: float | None = None) -> Numbers
     """
     if level is not None:
         return -abs(value - level)
-    if HIGHER_IS_BETTER[metric]:
+    if isinstance(metric, str):
+        is_better = HIGHER_IS_BETTER[metric]
+    else:
+        is_better = bool(metric.higher_is_better)
+    if is_better:
         return value
     return -value
 

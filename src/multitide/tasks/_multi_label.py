@@ -188,6 +188,15 @@ class MultiLabelTarget(SeveralTarget):
             columns.append(self._read_column(labels[column], column, answers))
         return np.stack(columns, axis=1)
 
+    def written(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return the answers, as `to_frame` does; None for missing labels."""
+        columns = []
+        for codes, answers in zip(self.truth(labels).T, self.answers, strict=True):
+            words = np.empty(3, dtype=object)
+            words[:-1] = answers
+            columns.append(words[np.where(np.isnan(codes), -1, codes).astype(int)])
+        return np.stack(columns, axis=1)
+
     def _read_column(
         self, labels: pd.Series, column: str, answers: list[Value]
     ) -> np.ndarray:
@@ -226,9 +235,14 @@ class MultiLabelTarget(SeveralTarget):
         """Return the probability of yes for each label, (batch, n_columns)."""
         return output.sigmoid()
 
+    def decide(self, decoded: np.ndarray) -> np.ndarray:
+        """Return for each label whether yes is predicted, bool (n_samples, n_columns)."""
+        said_yes: np.ndarray = decoded > 0.5
+        return said_yes
+
     def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return one column per label, in the user's own values."""
-        predicted = (decoded > 0.5).astype(int)
+        predicted = self.decide(decoded).astype(int)
         columns: dict[str, Column] = {}
         for i, (column, answers) in enumerate(
             zip(self.task.columns, self.answers, strict=True)

@@ -22,6 +22,7 @@ from multitide.tasks._metrics import (
     quantile_metrics,
     regression_metrics,
 )
+from multitide.tasks._quoted_metrics import QUOTED
 from multitide.tasks._standardised import StandardisedTarget
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 
@@ -53,6 +54,9 @@ class Regression(Task):
     quantiles : sequence of float, default=(0.1, 0.5, 0.9)
         Quantiles that ``loss="quantile"`` predicts, ascending; they never cross. The outermost two
         form an interval, whose coverage and width are among the metrics.
+    metrics : sequence of {"nasa_score", "rmse_over_std"}
+        Metrics in addition to the usual ones: the score of remaining lives of the PHM challenge
+        2008 (late predictions cost more), and the RMSE in standard deviations of the labels.
     """
 
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
@@ -62,6 +66,7 @@ class Regression(Task):
         0.5,
         0.9,
     )
+    metrics: tuple[Literal["nasa_score", "rmse_over_std"], ...] = ()
 
     kind: ClassVar[str] = "regression"
 
@@ -215,8 +220,8 @@ class RegressionTarget(StandardisedTarget):
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics in `metric_values`."""
         if self.n_outputs == 1:
-            return REGRESSION
-        return (*REGRESSION, *QUANTILE)
+            return (*REGRESSION, *self.task.metrics)
+        return (*REGRESSION, *QUANTILE, *self.task.metrics)
 
     def level_of(self, metric: str) -> float | None:
         """Return, for the coverage, the difference of the outermost levels."""
@@ -234,6 +239,8 @@ class RegressionTarget(StandardisedTarget):
         values = regression_metrics(truth, self.point(decoded), weights)
         if decoded.ndim > 1:
             values |= quantile_metrics(truth, decoded, self.task.quantiles, weights)
+        for name in self.task.metrics:
+            values[name] = _quoted(name, truth, self.point(decoded), weights)
         return values
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
@@ -266,3 +273,12 @@ class RegressionTarget(StandardisedTarget):
         if self.n_outputs > 1:
             return list(self.task.quantiles).index(0.5)
         return 0
+
+
+def _quoted(
+    name: str, truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None
+) -> float:
+    """Return a metric of `QUOTED`; NaN if it is undefined."""
+    if not len(truth) or not np.isfinite(predicted).all():
+        return float("nan")
+    return QUOTED[name](truth, predicted, weights)

@@ -300,6 +300,15 @@ class Target(nn.Module, ABC):
             NaN in rows without a label.
         """
 
+    def written(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return labels as the user's own values, like those of `to_frame`; None or NaN if missing.
+
+        Returns
+        -------
+        ndarray, shape (n_samples,) or (n_samples, n_columns)
+        """
+        return self.truth(labels)
+
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
         """Return `decoded_losses` for labels as the user wrote them."""
         return self.decoded_losses(self.truth(labels), decoded)

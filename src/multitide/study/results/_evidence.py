@@ -155,7 +155,8 @@ class Evidence:
             if weights is not None:
                 weights = weights[known]
             target = self.targets[task, fold]
-            folds.append(FoldAnswers(target, labels[known], answers, weights))
+            written = target.written(self.protocol.question(task).labels(fold))[known]
+            folds.append(FoldAnswers(target, labels[known], answers, weights, written))
         return folds
 
     def diverged(self) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from multitide._checks import check_choice
 from multitide._weighted_mean import weighted_mean
+from multitide.errors import ParameterError
 from multitide.study.design._study_data import StudyData
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._metric_pairs import paired_table
@@ -26,6 +27,7 @@ from multitide.study.results._trained_to_the_end import (
 )
 from multitide.study.results._verdicts import Verdict, judge
 from multitide.tasks._metric_table import HIGHER_IS_BETTER
+from multitide.tasks._own_metric import Function, Metric
 
 FAILED = "failed"
 INTERVAL = ["gain", "low", "high", "p", "standard_error"]
@@ -102,22 +104,48 @@ def mean_gain_rows(
 
 
 def metric_gain_rows(
-    evidence: Evidence, metric: str, confidence: float
+    evidence: Evidence,
+    metric: str | Metric | Function,
+    confidence: float,
+    task: str | None = None,
 ) -> pd.DataFrame:
     """Compare every arm with the reference by any metric.
 
     Metrics that are no mean over samples take the jackknife.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    metric : str, Metric or callable
+    confidence : float
+    task : str, optional
+        Only this one; needed for a metric of the user.
 
     Returns
     -------
     DataFrame
         As :func:`gain_rows`, without verdicts, for the tasks that have the metric.
     """
-    check_choice("metric", metric, [*HIGHER_IS_BETTER])
+    if not isinstance(metric, (str, Metric)):
+        metric = Metric(metric)
+    if isinstance(metric, Metric) and task is None:
+        raise ParameterError(
+            f"`task` must be given with a metric of your own, {metric.name!r}; got None."
+        )
+    names = evidence.protocol.names
+    if task is not None:
+        check_choice("task", task, names)
+        names = [task]
+    if isinstance(metric, str):
+        check_choice("metric", metric, [*HIGHER_IS_BETTER])
+        having = []
+        for name in names:
+            known = evidence.targets[name, 0].metric_names
+            if metric == "loss" or metric in known:
+                having.append(name)
+        names = having
     rows: list[Row] = []
-    for task in evidence.protocol.names:
-        if metric != "loss" and metric not in evidence.targets[task, 0].metric_names:
-            continue
+    for task in names:
         for arm in _compared_arms(evidence, [task]):
             table = _metric_differences(evidence, arm, task, metric)
             if table is None:
@@ -225,7 +253,7 @@ def _mean_over_tasks(evidence: Evidence, arm: str) -> GainTable | None:
 
 
 def _metric_differences(
-    evidence: Evidence, arm: str, task: str, metric: str
+    evidence: Evidence, arm: str, task: str, metric: str | Metric
 ) -> GainTable | None:
     """Return the paired differences of a metric, signed so that + is better."""
     if metric == "loss":
@@ -233,7 +261,9 @@ def _metric_differences(
     seeds = _common_seeds(evidence, [evidence.reference, arm], [task])
     if not seeds:
         return None
-    level = evidence.targets[task, 0].level_of(metric)
+    level = None
+    if isinstance(metric, str):
+        level = evidence.targets[task, 0].level_of(metric)
     pairs = []
     for seed in seeds:
         reference = evidence.measured(evidence.reference, task, seed)

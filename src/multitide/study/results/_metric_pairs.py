@@ -15,13 +15,14 @@ from multitide.study.results._metric_values import (
 )
 from multitide.study.results._statistics import GainTable, metric_table, row_table
 from multitide.tasks._metric_table import goodness
+from multitide.tasks._own_metric import Metric
 
 # What one model answered and what the other did, on the same samples; one entry per fold.
 Pair = tuple[Sequence[FoldAnswers], Sequence[FoldAnswers]]
 
 
 def paired_table(
-    metric: str,
+    metric: str | Metric,
     level: float | None,
     pairs: Sequence[Pair],
     groups: np.ndarray,
@@ -32,7 +33,7 @@ def paired_table(
 
     Parameters
     ----------
-    metric : str
+    metric : str or Metric
     level : float or None
         Where the metric is best; see `Target.level_of`.
     pairs : sequence of pair
@@ -43,7 +44,7 @@ def paired_table(
         As in :func:`row_table`.
     """
     weights = weights_of(pairs[0][0])
-    if level is None and is_row_mean(metric, pairs[0][0]):
+    if isinstance(metric, str) and level is None and is_row_mean(metric, pairs[0][0]):
         rows = []
         for a, b in pairs:
             ours, theirs = row_values(metric, a), row_values(metric, b)
@@ -57,7 +58,7 @@ def paired_table(
 
 
 def _difference(
-    metric: str,
+    metric: str | Metric,
     level: float | None,
     arm: Sequence[FoldAnswers],
     reference: Sequence[FoldAnswers],

@@ -10,6 +10,7 @@ import pandas as pd
 
 from multitide.tasks import Target
 from multitide.tasks._metrics import log_losses
+from multitide.tasks._own_metric import Metric
 
 # Metrics that are the mean of one value per sample, for tasks with one label per sample.
 ROW_MEANS = ("accuracy", "log_loss", "mae")
@@ -29,18 +30,26 @@ class FoldAnswers:
         Probabilities of classes, or numbers.
     weights : ndarray or None
         How much each sample counts; None if all count alike.
+    written : ndarray or None
+        The labels as the user wrote them, for metrics of the user.
     """
 
     target: Target
     labels: np.ndarray
     answers: np.ndarray
     weights: np.ndarray | None = None
+    written: np.ndarray | None = None
 
-    def value(self, metric: str, rows: np.ndarray) -> tuple[float, float]:
+    def value(self, metric: str | Metric, rows: np.ndarray) -> tuple[float, float]:
         """Return a metric of some samples, and how much they count together."""
         weights = None if self.weights is None else self.weights[rows]
         labels, answers = self.labels[rows], self.answers[rows]
-        value = self.target.metric_values(labels, answers, weights)[metric]
+        if isinstance(metric, str):
+            value = self.target.metric_values(labels, answers, weights)[metric]
+        elif self.written is None:
+            raise ValueError("a metric of the user needs labels as the user wrote them")
+        else:
+            value = metric.value(self.target, self.written[rows], answers, weights)
         return value, float(rows.sum() if weights is None else weights.sum())
 
 
@@ -78,14 +87,16 @@ def row_values(metric: str, folds: Sequence[FoldAnswers]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def metric_value(metric: str, folds: Sequence[FoldAnswers], mask: np.ndarray) -> float:
+def metric_value(
+    metric: str | Metric, folds: Sequence[FoldAnswers], mask: np.ndarray
+) -> float:
     """Return a metric of some samples: the mean over folds, weighted by how much they count.
 
     Folds in which the metric is undefined are left out.
 
     Parameters
     ----------
-    metric : str
+    metric : str or Metric
     folds : sequence of FoldAnswers
     mask : ndarray of bool, shape (n_rows,)
         Which samples count, over all folds.
