@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -129,7 +129,8 @@ class Metric:
                     f"got {self.name!r}, which needs probabilities of classes."
                 )
             if target.task.kind == "classification" and table.shape[1] == 2:
-                return table.iloc[:, 1].to_numpy()
+                of_second: np.ndarray = table.iloc[:, 1].to_numpy()
+                return of_second
         else:
             table = target.to_frame(decoded)
         values: np.ndarray = table.to_numpy()
@@ -180,7 +181,12 @@ def _of_task(given: object) -> list[Metric]:
         return named
     if not isinstance(given, Sequence) or isinstance(given, str):
         given = [given]
-    return [each if isinstance(each, Metric) else Metric(each) for each in given]
+    metrics = []
+    for each in given:
+        if not isinstance(each, Metric):
+            each = Metric(cast(Function, each))  # which refuses what is none
+        metrics.append(each)
+    return metrics
 
 
 def _parameters(function: Function) -> list[str]:
