@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal, TypeAlias, cast
 
@@ -176,8 +176,9 @@ def _of_task(given: object) -> list[Metric]:
         named = []
         for name, function in given.items():
             if isinstance(function, Metric):
-                function = function.function
-            named.append(Metric(function, name=str(name)))
+                named.append(replace(function, name=str(name)))
+            else:
+                named.append(Metric(function, name=str(name)))
         return named
     if not isinstance(given, Sequence) or isinstance(given, str):
         given = [given]
