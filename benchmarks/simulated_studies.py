@@ -17,6 +17,7 @@ of a study depend on its number alone.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from multitide.study._until_conclusive import LEVEL_OF_A_LOOK, LOOKS
 from multitide.study.results._adjusted_p_values import benjamini_hochberg
 from multitide.study.results._statistics import Gain, GainTable, estimate, row_table
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, judge
@@ -267,7 +269,42 @@ def _has_verdict(cells: np.ndarray) -> bool:
     return judge([gain], margin=1e-9)[0].verdict in CLAIMS
 
 
-TABLES = {"size": size, "effects": effects, "tasks": tasks, "settle": settle}
+def looks(numbers: range) -> pd.DataFrame:
+    """Return the studies with a claim if seeds are added until there is one."""
+    rows = []
+    for name, mix in MIXES.items():
+        for true in (0.0, 3.0):
+            design = Design(5, 20, mix)
+            large = replace(design, n_seeds=20)
+            once, naive, spent, used = [], [], [], []
+            for number in numbers:
+                cells = _cells_of_many(design, large, np.random.default_rng(number))
+                p = []
+                for times in LOOKS:
+                    seen = true + cells[: math.ceil(5 * times)]
+                    p.append(estimate(table_of(seen, np.ones(20, dtype=int))).p)
+                once.append(p[0] < 0.05)
+                naive.append(min(p) < 0.05)
+                clear = np.flatnonzero(np.array(p) < 0.05 * LEVEL_OF_A_LOOK)
+                spent.append(len(clear) > 0)
+                last = clear[0] if len(clear) else len(LOOKS) - 1
+                used.append(math.ceil(5 * LOOKS[last]))
+            row: dict[str, object] = {"varies": name, "true gain": int(true)}
+            row["5 seeds"] = np.mean(once)
+            row["4 looks, each at 5 %"] = np.mean(naive)
+            row["until conclusive"] = np.mean(spent)
+            row["mean seeds"] = f"{np.mean(used):.1f}"
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+TABLES = {
+    "size": size,
+    "effects": effects,
+    "tasks": tasks,
+    "settle": settle,
+    "looks": looks,
+}
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     n_jobs: int
     budget: str
     conditions: bool
+    until_conclusive: bool
     label_shares: list[float]
 
 
@@ -58,6 +59,13 @@ def compare(
             help="Also check the conditions for a gain: shared features, labels, width.",
         ),
     ] = False,
+    until_conclusive: Annotated[
+        bool,
+        typer.Option(
+            "--until-conclusive",
+            help="Add seeds until every verdict is settled, or the budget ends.",
+        ),
+    ] = False,
     label_shares: Annotated[
         str | None,
         typer.Option(
@@ -79,6 +87,8 @@ def compare(
     from multitide.config._load_config import load_config
 
     options = _options(seeds, jobs, budget, conditions, label_shares)
+    if until_conclusive:
+        options["until_conclusive"] = True
     if len(configs) > 1:
         folder = study_folder(output, "several", STUDIES_FORMAT)
         with ended_by_signals(folder):
@@ -213,11 +223,17 @@ def run_curve(
     from multitide.cli._arguments import command_line
     from multitide.cli._terminal import bold, say
     from multitide.data._data_sets import DataSets
+    from multitide.errors import ParameterError
     from multitide.reports import write_curve_report, write_study_report
     from multitide.study import label_curve
     from multitide.study._curve import folder_of
 
     arguments = _arguments(config, data, options, verbose)
+    if arguments.pop("until_conclusive", False):
+        raise ParameterError(
+            "`until_conclusive` must not be given with label shares; got true. "
+            "Run a study of all labels, or give the number of seeds."
+        )
     shares = arguments.pop("label_shares")
     samples = DataSets(_one_or_all(data)).only("`--label-shares`")
     curve = label_curve(samples, shares=shares, folder=folder, **arguments)

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from multitide._budget import parse_budget
-from multitide._checks import check_fraction, check_type
+from multitide._checks import as_path, check_fraction, check_positive_int, check_type
 from multitide._estimator import MultiTaskEstimator
 from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
@@ -26,6 +27,7 @@ from multitide.fitting._data_sets import resolve_shared_tasks
 from multitide.fitting._weighed import weighed_sets
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import LeftOut, check_enough, find_left_out
+from multitide.study._until_conclusive import add_seeds
 from multitide.study.conditions._arms import check_askable, condition_arms
 from multitide.study.conditions._conditions import Conditions
 from multitide.study.design._arms import ALONE, Arm, Arms, ArmSpec
@@ -66,6 +68,7 @@ def compare(
     margin: float = MARGIN,
     confidence: float = 0.95,
     conditions: bool = False,
+    until_conclusive: bool = False,
     budget: str | float | None = None,
     draws: Sequence[pd.DataFrame] | None = None,
     n_jobs: int | None = None,
@@ -135,6 +138,10 @@ def compare(
         Also check the conditions under which sharing is said to help (shared features, similar
         amounts of labels, a sufficient network size); see :func:`multitide.check_conditions`. This
         takes about three times as long.
+    until_conclusive : bool, default=False
+        Add seeds until every verdict is settled, or more seeds would settle none, or the budget
+        ends: looks at 1, 1.6, 2.6 and 4 times `n_seeds`. The intervals of each look are wider, so
+        that all looks together have the `confidence` (Pocock 1977).
     budget : str or number, optional
         Time limit of the study (``"30m"``, ``"2h"``, or seconds). A fit starts only if it is
         expected to end in time, and a seed only if all its fits are. At most half of the budget is
@@ -173,7 +180,29 @@ def compare(
     check_fraction("confidence", confidence)
     check_fraction("margin", margin)
     check_type("conditions", conditions, bool)
+    check_type("until_conclusive", until_conclusive, bool)
     seconds = parse_budget(budget)
+    if until_conclusive:
+        run = partial(
+            compare,
+            samples,
+            tasks,
+            estimator=estimator,
+            arms=arms,
+            reference=reference,
+            split=split,
+            cv=cv,
+            groups=groups,
+            margin=margin,
+            conditions=conditions,
+            draws=draws,
+            n_jobs=n_jobs,
+            progress=progress,
+            verbose=verbose,
+        )
+        place = None if folder is None else as_path("folder", folder)
+        check_positive_int("n_seeds", n_seeds)
+        return add_seeds(run, n_seeds, confidence, seconds, place)
     estimator = network_or_default(estimator, samples)
     data_sets = DataSets(samples)
     if conditions:

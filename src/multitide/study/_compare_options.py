@@ -48,6 +48,7 @@ class StudyArguments(CompareOptions, total=False):
     """The study of one data set of :func:`multitide.compare_many`; `samples` is required."""
 
     samples: Samples
+    until_conclusive: bool
     tasks: Sequence[str | Task] | None
     estimator: MultiTaskEstimator | None
     split: SplitRule

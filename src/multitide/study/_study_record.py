@@ -87,6 +87,7 @@ class FactsRecord(DataFacts):
     n_jobs: PositiveInt = 1
     seconds: float = 0.0
     left_out: str = ""
+    looks: str = ""
 
 
 class StudyRecord(RunsRecord):

@@ -60,6 +60,7 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
         items += _data_items(data, facts.get("data", {}).get(data.name, facts))
     items += [
         ("Seeds", f"{len(seeds)} networks per arm and split"),
+        ("Looks", str(facts.get("looks", ""))),
         ("Skipped", comparison.left_out),
         (
             "Reference",
