@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -307,6 +308,17 @@ def test_overlapping_windows_split_at_random_warn() -> None:
         Splitter(by="random").split(timed())
     with pytest.warns(MultitideWarning, match="share rows"):
         Splitter(by="random").hold_out(timed(), 0.2)
+
+
+def test_one_shared_row_is_warned_of_where_the_split_is_called() -> None:
+    samples = timed()
+    one_row = samples[samples.starts % (WINDOW - 1) == 0]
+    with pytest.warns(MultitideWarning, match="share rows") as warned:
+        Splitter(by="random").split(one_row)
+    assert {warning.filename for warning in warned} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MultitideWarning)
+        Splitter(by="random").split(samples[samples.starts % WINDOW == 0])
 
 
 def test_hold_out_cuts_once() -> None:
