@@ -18,8 +18,8 @@ _PUBLIC = {
     "_run_fit": ("Run", "run_fit"),
     "config": ("Config", "DataSection", "config_problems", "load_config"),
     "data": (
-        *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_table"),
-        *("rig_truth", "simulate_rig"),
+        *("Samples", "Split", "Splitter", "column_roles", "read_like", "read_parts"),
+        *("read_table", "rig_truth", "simulate_rig"),
     ),
     "drift": ("DriftReport", "check_data"),
     "encodings": ("Inputs",),

@@ -25,6 +25,7 @@ from multitide.data import Splitter as Splitter
 from multitide.data import column_roles as column_roles
 from multitide.data import datasets as datasets
 from multitide.data import read_like as read_like
+from multitide.data import read_parts as read_parts
 from multitide.data import read_table as read_table
 from multitide.data import rig_truth as rig_truth
 from multitide.data import simulate_rig as simulate_rig

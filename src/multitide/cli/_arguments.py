@@ -32,7 +32,8 @@ Data = Annotated[
     typer.Argument(
         parser=table_path,
         metavar="data",
-        help="Data file or folder with the same columns as the training data.",
+        help="Data file or folder with the same columns as the training data. `predict` to a "
+        'folder also takes a pattern, "runs/*.csv".',
     ),
 ]
 
@@ -268,16 +269,25 @@ def read_model_and_data(
     name: str | None,
     *,
     need_labels: bool,
+    last: bool = False,
     **written: Unpack[FileOptions],
 ) -> tuple[FittedModel, str, Samples]:
-    """Return the model, the name of its data set ("" for an only, unnamed one), and the samples."""
+    """Return the model, the name of its data set ("" for an only, unnamed one), and the samples.
+
+    With `last`, only the window that ends with the last row of each series.
+    """
     from multitide._load import load
     from multitide.data.tables._read_like import read_like
+    from multitide.data.tables._read_parts import last_of_series
     from multitide.model._table_record import table_record
 
     model = load(run)
     record, reading = table_record(model.data_, name, run, "`--data`")
+    if last:
+        reading = {**reading, "stride": 1}
     samples = read_like(
         reading, data, labels=labels, need_labels=need_labels, **written
     )
+    if last:
+        samples = samples[last_of_series(samples)]
     return model, record.name, samples

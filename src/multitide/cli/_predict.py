@@ -23,16 +23,20 @@ from multitide.cli._arguments import (
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from multitide.data._samples import Samples
-    from multitide.model._fitted_model import FittedModel
+    from multitide.data.tables._read_options import FileOptions
 
 
 def predict(
     run: Run,
     data: Data,
-    output: Annotated[Path, typer.Option(help="Table to write, .csv or .parquet.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Table to write, .csv or .parquet. Without a suffix: a folder of .parquet "
+            "files, written while the data are read in parts that fit into memory."
+        ),
+    ],
     labels: Annotated[
         Path | None,
         typer.Option(help="Second table, if the model needs static inputs from it."),
@@ -45,6 +49,10 @@ def predict(
     thousands: Thousands = None,
     missing: Missing = None,
     sheet: Sheet = None,
+    last: Annotated[
+        bool,
+        typer.Option("--last", help="Predict only the newest window of each series."),
+    ] = False,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
     """Predict every task for every sample of a data file.
@@ -53,22 +61,25 @@ def predict(
     in the data, the predictions, and the probabilities of classes. The file is read
     as the training data were; options say where it is written in another way.
     """
+    from multitide.cli._predict_parts import predict_parts
+    from multitide.cli._prediction_rows import prediction_rows
     from multitide.cli._terminal import bold, say, show_warning
 
+    written: FileOptions = {
+        "time_format": time_format,
+        "encoding": encoding,
+        "separator": separator,
+        "decimal": decimal,
+        "thousands": thousands,
+        "missing": missing or None,
+        "sheet": sheet,
+    }
+    if not output.suffix:
+        predict_parts(run, data, labels, name, output, last=last, **written)
+        return
     check_output(output, escape_formulas=escape_formulas)
     model, data_set, samples = read_model_and_data(
-        run,
-        data,
-        labels,
-        name,
-        need_labels=False,
-        time_format=time_format,
-        encoding=encoding,
-        separator=separator,
-        decimal=decimal,
-        thousands=thousands,
-        missing=missing or None,
-        sheet=sheet,
+        run, data, labels, name, need_labels=False, last=last, **written
     )
     table = prediction_rows(model, samples, data_set)
     write_output(table, output, escape_formulas=escape_formulas)
@@ -98,36 +109,3 @@ def _warnings(samples: Samples) -> list[str]:
             "Their predictions rest on the other channels."
         )
     return warnings
-
-
-def prediction_rows(
-    model: FittedModel, samples: Samples, data_set: str = ""
-) -> pd.DataFrame:
-    """Return one row per sample: its origin, predictions, probabilities and quantiles.
-
-    The columns of the latter are ``p(task=class)``, ``p(label)`` and ``q(task=level)``.
-    """
-    import pandas as pd
-
-    from multitide.cli._origin import origin_of
-    from multitide.data._data_sets import DataSets
-    from multitide.model._prediction import (
-        prediction_table,
-        probability_tables,
-        quantile_tables,
-    )
-
-    decoded = model.decode_data_sets(DataSets({data_set: samples}))[data_set]
-    tables = [origin_of(samples), prediction_table(model.targets_, decoded)]
-    for table in probability_tables(model.targets_, decoded).values():
-        task = table.columns.name
-        names = []
-        for value in table:
-            names.append(f"p({task}={value})" if task else f"p({value})")
-        tables.append(table.set_axis(names, axis=1))
-    for task, table in quantile_tables(model.targets_, decoded).items():
-        names = []
-        for level in table:
-            names.append(f"q({task}={level:g})")
-        tables.append(table.set_axis(names, axis=1))
-    return pd.concat(tables, axis=1)

@@ -7,7 +7,7 @@ from multitide.data._samples import Samples
 from multitide.data._simulate_rig import simulate_rig
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
-from multitide.data.tables import column_roles, read_like, read_table
+from multitide.data.tables import column_roles, read_like, read_parts, read_table
 
 __all__ = [
     "Samples",
@@ -16,6 +16,7 @@ __all__ = [
     "Truth",
     "column_roles",
     "read_like",
+    "read_parts",
     "read_table",
     "rig_truth",
     "simulate_rig",

@@ -29,6 +29,10 @@ IRREGULAR = (
 MAX_GAP_SHARE = 0.25  # of the steps; with more, times count as irregular
 
 
+class NoWindow(DataError):
+    """No stretch of rows is as long as the window."""
+
+
 @dataclass(frozen=True)
 class Cut:
     """Where samples lie in the rows of a table.
@@ -90,7 +94,7 @@ def cut_samples(rows: Rows, reading: Reading, findings: Findings) -> Cut:
         starts, lengths, reading.window, reading.stride
     )
     if not len(segment):
-        raise DataError(_no_window_fits(reading.window, lengths, rows, gaps))
+        raise NoWindow(_no_window_fits(reading.window, lengths, rows, gaps))
     _note_short_segments(rows, starts, lengths, gaps, reading, findings)
     _note_rests(rows, starts, lengths, reading, findings)
     sizes = np.full(len(segment), reading.window, dtype=np.int64)

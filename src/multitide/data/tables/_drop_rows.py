@@ -44,20 +44,28 @@ def drop_incomplete(
     return rows.take(np.flatnonzero(complete))
 
 
+def are_keyless(data: pd.DataFrame, reading: Reading) -> np.ndarray:
+    """Return which rows have no series or no time, where the table has them."""
+    keyless = np.zeros(len(data), dtype=bool)
+    if reading.series is not None:
+        keyless |= clean_ids(data[reading.series]).isna().to_numpy()
+    for name in reading.time or ():
+        keyless |= data[name].isna().to_numpy()
+    return keyless
+
+
 def drop_keyless(tables: Tables, reading: Reading, findings: Findings) -> Tables:
     """Leave out rows of the data without a series or a time, unless no row has them.
 
     A model that is in use shall not fail because of a few cut lines. Rows of the data that a model
     is fitted on must have both.
     """
-    data, left_out = tables.data, np.zeros(len(tables.data), dtype=bool)
+    data = tables.data
+    left_out = are_keyless(data, reading)
     keys = []
     if reading.series is not None:
         keys.append(reading.series)
-        left_out |= clean_ids(data[reading.series]).isna().to_numpy()
-    for name in reading.time or ():
-        keys.append(name)
-        left_out |= data[name].isna().to_numpy()
+    keys += reading.time or ()
     if not left_out.any() or left_out.all():
         return tables
     places = np.flatnonzero(left_out)

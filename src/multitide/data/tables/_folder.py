@@ -139,7 +139,7 @@ def _key_columns(
     columns = {}
     for key in files[0].keys:
         if key not in own:
-            values = _key_values([file.keys[key] for file in files])
+            values = key_values([file.keys[key] for file in files])
             columns[key] = _repeated(values, lengths)
     return columns
 
@@ -155,7 +155,7 @@ def _file_names(
     return {}
 
 
-def _key_values(texts: Sequence[str]) -> pd.Series:
+def key_values(texts: Sequence[str]) -> pd.Series:
     """Return what the names of folders say as integers, or as text if one is not written so."""
     values = pd.Series([text if text != NULL_KEY else None for text in texts])
     known = list(values.dropna())

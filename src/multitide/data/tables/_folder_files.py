@@ -101,7 +101,7 @@ def folder_files(
     for file in content.files:
         if file.path not in chosen:
             content.others.append(file.path.name)
-    return _labelled(files), [*sorted(content.others), *content.folders]
+    return labelled(files), [*sorted(content.others), *content.folders]
 
 
 def _look_into(
@@ -187,7 +187,7 @@ def _check_keys(files: Sequence[FolderFile], name: str) -> None:
             )
 
 
-def _labelled(files: Sequence[FolderFile]) -> list[FolderFile]:
+def labelled(files: Sequence[FolderFile]) -> list[FolderFile]:
     """Return files with labels: their names without suffix where these differ."""
     stems = [file.path.name.split(".")[0] for file in files]
     labels = []

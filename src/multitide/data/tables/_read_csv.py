@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +46,40 @@ def read_csv(
         frame = frame.iloc[:-n_blank]
         notes.append(f"`{path.name}` ends with {n_blank} blank rows: left out.")
     return frame, notes, counts, dialect
+
+
+def read_csv_parts(
+    path: Path, given: Dialect, n_values: int, as_text: Sequence[str]
+) -> Iterator[pd.DataFrame]:
+    """Yield a text file as DataFrames of some rows, with the missing values cleared.
+
+    Parameters
+    ----------
+    path : path
+    given : Dialect
+        The format, as far as it is known.
+    n_values : int
+        Number of cells of a part.
+    as_text : sequence of str
+        Columns that stay as they are written.
+    """
+    dialect = detect_dialect(path, given)
+    names = _header(path, dialect)
+    kept = {name: "str" for name in names if name in as_text}
+    options = {
+        "chunksize": max(1, n_values // len(names)),
+        "dtype": kept,
+        "na_values": ["", *dialect.missing],
+    }
+    held: pd.DataFrame | None = None
+    with _parse_csv(path, dialect, **options) as parts:
+        for part in parts:
+            if held is not None:
+                yield clear_missing(held, dialect.missing)
+            held = part.reset_index(drop=True)
+    if held is not None:
+        n_rows = len(held) - _trailing_blanks(held)
+        yield clear_missing(held.iloc[:n_rows], dialect.missing)
 
 
 def _read(path: Path, dialect: Dialect) -> tuple[pd.DataFrame, Counts]:

@@ -61,6 +61,20 @@ def read_like(
     if not has_text(data, labels):
         known = replace(known, encoding=None, separator=None)
     known = known.written(**written)
+    samples = build_like(known, data, labels, findings, need_labels=need_labels)
+    findings.log()
+    return samples
+
+
+def build_like(
+    known: Reading,
+    data: Table,
+    labels: Table | None,
+    findings: Findings,
+    *,
+    need_labels: bool,
+) -> Samples:
+    """Open tables and build samples as an earlier reading says."""
     tables = open_tables(data, labels, known, findings)
     present = _without_absent(known, tables, need_labels)
     present = without_missing(tables, present, findings)
@@ -72,7 +86,6 @@ def read_like(
         )
     tables = drop_keyless(tables, present, findings)
     samples = build_samples(tables, present, findings, need_labels=need_labels)
-    findings.log()
     y = samples.y.reindex(columns=known.task_names)
     read = replace(known, assumed=tuple(findings.assumed))
     return samples.replace(y=y, reading=read.to_dict())

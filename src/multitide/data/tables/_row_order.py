@@ -14,6 +14,7 @@ from multitide.data.tables._reading import Reading
 from multitide.data.tables._rows import Rows, position_in_series
 from multitide.errors import DataError
 
+MOVED = "The rows were not in the order of time: sorted."
 ONE_DAY = np.timedelta64(1, "D")
 
 
@@ -65,7 +66,7 @@ def _note_moved(rows: Rows, findings: Findings) -> None:
         how_far = step_text(furthest / 1e9, "seconds")
         first, after = str(pd.Timestamp(time[place])), str(pd.Timestamp(latest[place]))
     findings.note(
-        "The rows were not in the order of time: sorted. "
+        f"{MOVED} "
         f"{int(is_late.sum())} of {len(rows)} rows come "
         f"after a later one, by at most {how_far}; "
         f"the first is row {order[place] + 1} "

@@ -1,0 +1,59 @@
+"""Predict a table that may be larger than memory, in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+if TYPE_CHECKING:
+    from multitide.data.tables._read_options import FileOptions
+
+
+def predict_parts(
+    run: Path,
+    data: Path,
+    labels: Path | None,
+    name: str | None,
+    output: Path,
+    *,
+    last: bool,
+    **written: Unpack[FileOptions],
+) -> None:
+    """Predict every task, and write a folder of Parquet files with one row per sample.
+
+    Parameters
+    ----------
+    run, data, labels, name
+        As `multitide predict` takes them.
+    output : path
+        The folder. It appears when all is predicted.
+    last : bool
+        Whether only the newest window of each series is predicted.
+    **written
+        How the files are written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from multitide._load import load
+    from multitide._result_folder import check_can_be_made, new_folder
+    from multitide.cli._prediction_rows import prediction_rows
+    from multitide.cli._terminal import bold, say
+    from multitide.data.tables._read_parts import read_parts
+    from multitide.model._table_record import table_record
+
+    check_can_be_made(output, "output")
+    model = load(run)
+    record, reading = table_record(model.data_, name, run, "`--data`")
+    parts = read_parts(reading, data, labels=labels, last=last, **written)
+    schema, n_rows, number = None, 0, 0
+    with new_folder(output, "output") as draft:
+        for number, samples in enumerate(parts, start=1):
+            rows = prediction_rows(model, samples, record.name)
+            table = pa.Table.from_pandas(rows, schema, preserve_index=False)
+            schema = table.schema
+            pq.write_table(table, draft / f"part-{number:05d}.parquet")
+            n_rows += len(rows)
+    columns = ", ".join(schema.names) if schema is not None else ""
+    files = "1 file" if number == 1 else f"{number} files"
+    say("Written: ", bold(output), f", {files}, {n_rows} rows; columns: {columns}")
