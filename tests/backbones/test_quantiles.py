@@ -185,3 +185,20 @@ def test_the_last_measured_value_has_a_known_place(n_timepoints: int) -> None:
             known = x[row, channel][~x[row, channel].isnan()]
             found = features[row, module.last_value(channel)]
             assert found == known[-1] if len(known) else found.isnan()
+
+
+def test_the_features_are_the_same_in_an_export(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    module = Quantiles(2, 20, 3, 1000, 4)
+    for n_steps in (20, 27, 9):
+        x = torch.randn(3, 2, n_steps)
+        x[0, 1, 3:5] = torch.nan
+        lengths = torch.tensor([n_steps, n_steps - 3, n_steps])
+        usual = module(x, lengths)
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.compiler, "is_compiling", lambda: True)
+            torch.testing.assert_close(
+                module(x, lengths), usual, rtol=1e-5, atol=1e-6, equal_nan=True
+            )

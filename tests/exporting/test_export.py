@@ -263,3 +263,52 @@ def test_large_numbers_keep_their_digits(tmp_path: Path) -> None:
     path = model.export(tmp_path / "model.onnx")
     assert InferenceSession(path).get_inputs()[0].type == "tensor(double)"
     assert_same(run(path, samples), model.decode(samples))
+
+
+@pytest.mark.slow
+def test_intervals_are_outputs(tmp_path: Path) -> None:
+    samples = make_samples(n=300, missing=0.0)
+    tasks = ["state", "load", mt.Regression("again", column="load", loss="quantile")]
+    samples = samples.replace(y=samples.y.assign(again=samples.y["load"]))
+    model = small(tasks=tasks, backbone="fc", max_epochs=1).fit(samples)
+    path = model.export(tmp_path / "model.onnx")
+    texts = InferenceSession(path).get_modelmeta().custom_metadata_map
+    described = json.loads(texts["multitide"])["tasks"]
+    assert [task.get("interval") for task in described] == [
+        None,
+        "load_interval",
+        "again_interval",
+    ]
+    *_, load, again = run(path, samples)
+    expected = model.predict_interval(samples, level=0.9)
+    for name, found in (("load", load), ("again", again)):
+        np.testing.assert_allclose(found[:, 0, 0], expected[f"{name}_low"], rtol=1e-5)
+        np.testing.assert_allclose(found[:, 0, 1], expected[f"{name}_high"], rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["fc", "lstm_fcn"])
+def test_int8_is_smaller_and_nearly_as_good(backbone: str, tmp_path: Path) -> None:
+    samples = make_samples(n=96, missing=0.0)
+    model = small(backbone=backbone, max_epochs=3).fit(samples)
+    whole = model.export(tmp_path / "whole.onnx")
+    rounded = model.export(tmp_path / "rounded.onnx", int8=True)
+    if backbone == "lstm_fcn":
+        assert rounded.stat().st_size < 0.6 * whole.stat().st_size
+    state, load = run(rounded, samples)[:2]
+    decoded = model.decode(samples)
+    assert not np.array_equal(load, decoded["load"])
+    assert np.abs(state - decoded["state"]).max() < 0.1
+    assert np.abs(load - decoded["load"]).max() < 0.1 * samples.y["load"].std()
+    about = InferenceSession(rounded).get_modelmeta().custom_metadata_map
+    assert "multitide" in about
+
+
+def test_an_ensemble_is_refused_in_a_sentence(
+    model: mt.MultiTaskEstimator, tmp_path: Path
+) -> None:
+    class Fitted(mt.Ensemble):
+        tasks_ = model.tasks_
+
+    with refused("`model`", "ensemble", "members_"):
+        mt.export(Fitted(model), tmp_path / "model.onnx")

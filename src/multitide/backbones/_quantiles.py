@@ -20,6 +20,8 @@ SMOOTHED = 5  # steps that a change is averaged over
 # Entries of the series that are processed at once: sorting needs about twenty times their memory.
 MOST_VALUES = 2**22
 N_STATISTICS = 12
+# Steps up to which an export computes a spectrum by a matrix, which has half their square entries.
+MOST_MULTIPLIED = 2048
 LAST = 6  # place of the last value among the statistics
 VIEWS = 4  # the series, its changes, their changes, and its spectrum
 
@@ -200,9 +202,33 @@ class Quantiles(BackboneModule):
         filled = torch.where(measured, x, 0.0).double()
         mean = filled.sum(dim=2, keepdim=True) / count
         centred = torch.where(measured, filled - mean, 0.0)
-        waves = torch.fft.rfft(centred, n=self.plan.n_timepoints).abs()
+        waves = _magnitudes(centred, self.plan.n_timepoints)
         spectrum: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
         return spectrum
+
+
+def _magnitudes(x: Tensor, n: int) -> Tensor:
+    """Return the magnitudes of the frequencies 0 to n // 2 of the first n steps."""
+    magnitudes: Tensor
+    if not torch.compiler.is_compiling() or n > MOST_MULTIPLIED:
+        magnitudes = torch.fft.rfft(x, n=n).abs()
+        return magnitudes
+    # In an export, the transform would fix the number of steps.
+    x = F.pad(x, (0, n))[:, :, :n]
+    steps = torch.arange(n, dtype=x.dtype, device=x.device)
+    turns = torch.outer(steps, steps[: n // 2 + 1]).remainder(n) * (2 * torch.pi / n)
+    magnitudes = ((x @ turns.cos()).square() + (x @ turns.sin()).square()).sqrt()
+    return magnitudes
+
+
+def _mean_of_neighbours(x: Tensor) -> Tensor:
+    """Return the mean of the steps around each step, zeros outside."""
+    half = SMOOTHED // 2
+    if torch.compiler.is_compiling():  # also true in an export
+        # In one dimension, the export would fix the number of steps.
+        flat = F.avg_pool2d(x[:, :, None], (1, SMOOTHED), (1, 1), (0, half))
+        return flat[:, :, 0]
+    return F.avg_pool1d(x, SMOOTHED, 1, half)
 
 
 def last_steps(x: Tensor, lengths: Tensor, n_steps: int) -> Tensor:
@@ -247,9 +273,8 @@ def changes_between_measured(x: Tensor) -> Tensor:
 def smoothed(x: Tensor) -> Tensor:
     """Return the mean over the measured steps around each measured step, of the same shape."""
     measured = ~x.isnan()
-    half = SMOOTHED // 2
-    sums = F.avg_pool1d(torch.where(measured, x, 0.0), SMOOTHED, 1, half)
-    shares = F.avg_pool1d(measured.to(x.dtype), SMOOTHED, 1, half)
+    sums = _mean_of_neighbours(torch.where(measured, x, 0.0))
+    shares = _mean_of_neighbours(measured.to(x.dtype))
     return torch.where(measured, sums / shares, torch.nan)
 
 
@@ -309,7 +334,7 @@ def _places(view: Tensor, lengths: Tensor, level: Level) -> tuple[Tensor, Tensor
     # A series with fewer steps than intervals has the same step in several of them.
     end = torch.maximum(length * (halves + 2) // n_halves, start + 1)
     end = torch.minimum(end, length)
-    width = min(n_steps, n_steps // level.n_parts + 2)
+    width = torch.sym_min(n_steps, n_steps // level.n_parts + 2)
     steps = start[:, :, None] + torch.arange(width, device=view.device)
     return steps.clamp(max=n_steps - 1), steps < end[:, :, None]
 

@@ -84,7 +84,9 @@ def _other_rows(
     with torch.no_grad():
         expected = model(*as_tensors(feed))
     differs = np.zeros(len(feed.series), dtype=bool)
-    for target, tensor, values in zip(targets, expected, found, strict=True):
+    by_task = dict(zip(model.tasks, targets, strict=True))
+    of_outputs = [*targets, *(by_task[task] for task in model.with_interval)]
+    for target, tensor, values in zip(of_outputs, expected, found, strict=True):
         error = _relative_error(target, tensor.numpy(), values)
         too_large = error > TOLERANCE
         if too_large.any() and not _has_trees(model, target.task.name):

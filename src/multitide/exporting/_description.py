@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from multitide._installed_versions import installed_versions
 from multitide.exporting._exported_model import ExportedModel
+from multitide.exporting._interval_output import LEVEL
 from multitide.model._schema import DataRecord
 from multitide.tasks import RegressionTarget, Target
 
@@ -32,8 +33,14 @@ def describe_exported(
         The target of each of its tasks.
     """
     tasks = []
-    for target, output in zip(targets, output_names(model.tasks), strict=True):
-        tasks.append(_describe_task(target, output))
+    names = output_names(model.tasks, model.with_interval)
+    intervals = dict(zip(model.with_interval, names[len(model.tasks) :], strict=True))
+    for target, output in zip(targets, names, strict=False):
+        described = _describe_task(target, output)
+        if target.task.name in intervals:
+            described["interval"] = intervals[target.task.name]
+            described["level"] = LEVEL
+        tasks.append(described)
     series: Description = {
         "channels": list(record.channels),
         "categories": record.categories,
@@ -53,11 +60,10 @@ def describe_exported(
     }
 
 
-def output_names(tasks: Sequence[str]) -> list[str]:
-    """Return the name of each task's output: its own, unless an input has it."""
+def output_names(tasks: Sequence[str], with_interval: Sequence[str] = ()) -> list[str]:
+    """Return the name of each output: that of the task, unless an input has it; then intervals."""
     names: list[str] = []
-    for task in tasks:
-        name = task
+    for name in (*tasks, *(f"{task}_interval" for task in with_interval)):
         while name in ("series", "lengths", "static", *names):
             name += "_"
         names.append(name)

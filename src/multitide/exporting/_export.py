@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
 
-from multitide._checks import as_path
+from multitide._checks import as_path, check_type
 from multitide._result_folder import writable, write_file
 from multitide.errors import ParameterError, StoreError
 from multitide.exporting._check_graph import check_graph
@@ -14,6 +14,7 @@ from multitide.exporting._description import describe_exported
 from multitide.exporting._example_inputs import example_inputs
 from multitide.exporting._exported_model import ExportedModel
 from multitide.exporting._make_graph import FEWEST, make_graph
+from multitide.exporting._quantised import quantised
 from multitide.exporting._require_onnx import require_onnx
 from multitide.model._fitted_model import FittedModel
 from multitide.model._table_record import named_record
@@ -23,7 +24,11 @@ SUFFIX = ".onnx"
 
 
 def export(
-    model: FittedModel, path: str | Path, *, data_set: str | None = None
+    model: FittedModel,
+    path: str | Path,
+    *,
+    data_set: str | None = None,
+    int8: bool = False,
 ) -> Path:
     """Write a fitted model as an ONNX file, from raw series to predictions.
 
@@ -41,6 +46,8 @@ def export(
         A file that does not exist yet, with the suffix .onnx.
     data_set : str, optional
         Which data set's tasks and channels, for a model fitted on several.
+    int8 : bool, default=False
+        Round the weights to int8, which makes the file smaller and its predictions less exact.
 
     Returns
     -------
@@ -59,9 +66,15 @@ def export(
         If the graph does not predict what the model predicts.
     """
     require_onnx()
-    check_is_fitted(model, "stored_")
+    check_is_fitted(model, "tasks_")
     path = as_path("path", path)
+    check_type("int8", int8, bool)
     _check_new(path)
+    if not hasattr(model, "stored_"):
+        raise ParameterError(
+            "`model` must be one fit to be exported; got an ensemble. "
+            "Export one of its `members_`."
+        )
     stored = model.stored_
     record = named_record(model.data_, data_set, "`data_set`")
     if stored.encoder is not None:
@@ -81,6 +94,8 @@ def export(
     )
     graph = make_graph(exported, example, describe_exported(exported, record, targets))
     check_graph(graph, exported, record, targets)
+    if int8:
+        graph = quantised(graph)
     with writable(path, "path"):
         write_file(path, graph.SerializeToString())
     return path

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from multitide.encodings._static import StaticLayer
 from multitide.errors import ParameterError
+from multitide.exporting._interval_output import interval_outputs
 from multitide.model._schema import DataRecord
 from multitide.network._network import Network, Predictor
 from multitide.sharing._across import for_data_set
@@ -28,6 +29,8 @@ class ExportedModel(nn.Module):
     ----------
     tasks : list of str
         The tasks that it predicts, in the order of the outputs.
+    with_interval : list of str
+        The tasks whose intervals are further outputs, in this order.
     static : StaticLayer or None
         Says which numbers stand for the static inputs.
     n_timepoints : int or None
@@ -57,6 +60,10 @@ class ExportedModel(nn.Module):
             if fixed or network.backbone.needs_equal_lengths:
                 self.n_timepoints = record.n_timepoints
         self._keep_only(record.name)
+        targets = {task: predictor.target(task) for task in self.tasks}
+        intervals = interval_outputs(targets, predictor.calibration.scores)
+        self.with_interval = list(intervals)
+        self.intervals = nn.ModuleList(intervals.values())
 
     @property
     def network_list(self) -> list[Network]:
@@ -92,7 +99,7 @@ class ExportedModel(nn.Module):
         lengths: Tensor | None = None,
         static: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Return the predictions of each task as its target decodes them.
+        """Return the predictions of each task as its target decodes them, then the intervals.
 
         Parameters
         ----------
@@ -105,7 +112,10 @@ class ExportedModel(nn.Module):
         """
         statics = [static] * len(self.network_list)
         decoded = self.predictor(series, lengths, statics, self.data_set)
-        return tuple(decoded[task] for task in self.tasks)
+        outputs = [decoded[task] for task in self.tasks]
+        for task, interval in zip(self.with_interval, self.intervals, strict=True):
+            outputs.append(interval(decoded[task]))
+        return tuple(outputs)
 
 
 def _common_static(networks: list[Network], data_set: str) -> StaticLayer | None:

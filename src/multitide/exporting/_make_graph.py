@@ -60,7 +60,7 @@ def make_graph(
             kwargs=given,
             dynamic_shapes=axes,
             input_names=list(given),
-            output_names=output_names(model.tasks),
+            output_names=output_names(model.tasks, model.with_interval),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from multitide.calibration._scores import Scores
 from multitide.data._samples import Samples
+from multitide.model._intervals import interval_table, supported
 from multitide.model._prediction import HasTargets
 from multitide.tasks import Target
 from multitide.training._decode_samples import Decoded
@@ -16,25 +19,37 @@ from multitide.training._decode_samples import Decoded
 # JSON values; what they are differs from key to key.
 Json: TypeAlias = "dict[str, object]"
 
+LEVEL = 0.9  # of intervals and sets
 MOST_RECORDINGS = 20  # that a page draws
 MOST_POINTS = 2_000  # of a recording
 
 
-def answer(model: HasTargets, samples: Samples, decoded: Decoded) -> Json:
+def answer(
+    model: HasTargets,
+    scores: Mapping[str, Scores],
+    samples: Samples,
+    decoded: Decoded,
+) -> Json:
     """Return where each sample comes from, and the predictions of every task.
 
     Parameters
     ----------
     model : HasTargets
         The model that made the predictions.
+    scores : dict of str to Scores
+        Those of the tasks with intervals.
     samples : Samples
         What was predicted.
     decoded : dict of str to ndarray
         The predictions of each task.
     """
     tasks = {}
+    known = supported(LEVEL, scores)
     for task, values in decoded.items():
         tasks[task] = _of_task(model.target(task), values)
+        if task in known:
+            table = interval_table(model, known, {task: values}, LEVEL)
+            tasks[task]["interval"] = {"level": LEVEL, "columns": _columns(table)}
     origin: Json = {"series": _plain(samples.series)}
     if samples.time is not None:
         origin["time"] = _plain(samples.time)
@@ -73,6 +88,8 @@ def _plain(values: np.ndarray) -> list[object]:
     for value in values.tolist():
         if isinstance(value, float) and not math.isfinite(value):
             value = None
+        elif isinstance(value, tuple):
+            value = list(value)  # a set of classes
         elif not isinstance(value, (bool, int, float, str, type(None))):
             value = str(value)
         plain.append(value)

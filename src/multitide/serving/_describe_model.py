@@ -119,6 +119,10 @@ def _answer_schema() -> dict[str, object]:
             "predictions": COLUMNS,
             "probabilities": COLUMNS,
             "quantiles": COLUMNS,
+            "interval": {
+                "type": "object",
+                "properties": {"level": {"type": "number"}, "columns": COLUMNS},
+            },
         },
         "required": ["kind", "predictions"],
     }

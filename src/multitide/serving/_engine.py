@@ -7,19 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
-from multitide.backbones._batch_rows import batch_rows
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.ensemble._ensemble import Ensemble
 from multitide.errors import MultitideError
 from multitide.exporting._export import export
+from multitide.exporting._onnx_engine import OnnxEngine
 from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
-from multitide.model._store import StoredModel
 from multitide.network._network import Predictor
-from multitide.training._decode_samples import Decoded, joined
+from multitide.training._decode_samples import Decoded
 
 ENGINES = ("auto", "onnx", "torch")
 
@@ -83,68 +80,3 @@ def _onnx(model: FittedModel, record: DataRecord) -> Engine:
         export(model, path, data_set=record.name or None)
         graph = path.read_bytes()
     return OnnxEngine(graph, model.stored_, record)
-
-
-class OnnxEngine:
-    """Runs the graph of an exported model.
-
-    Parameters
-    ----------
-    graph : bytes
-        The exported file.
-    stored : StoredModel
-        The model, whose layers read static inputs.
-    record : DataRecord
-        The data set.
-    """
-
-    def __init__(self, graph: bytes, stored: StoredModel, record: DataRecord) -> None:
-        from onnxruntime import InferenceSession, SessionOptions
-
-        options = SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
-        self._tasks = record.tasks
-        self._inputs = {each.name: each for each in self._session.get_inputs()}
-        self._predictor = stored.predictor
-        self._static = None
-        for network, _ in stored.predictor.networks_for(record.name):
-            stem = network.stems[network.data_sets.index(record.name)]
-            self._static = stem.static or self._static
-
-    def __call__(self, samples: Samples) -> Decoded:
-        """Return the predictions of each task."""
-        size = batch_rows(
-            self._predictor.modules(), samples.n_channels, samples.n_timepoints
-        )
-        parts = []
-        for start in range(0, len(samples), size):
-            parts.append(self._run(samples[start : start + size]))
-        return joined(parts)
-
-    def _run(self, samples: Samples) -> Decoded:
-        feed = {"series": self._series(samples)}
-        if "lengths" in self._inputs:
-            feed["lengths"] = samples.lengths
-        if self._static is not None:
-            feed["static"] = self._static.encode(samples.static)
-        outputs = self._session.run(None, feed)
-        return dict(zip(self._tasks, outputs, strict=True))
-
-    def _series(self, samples: Samples) -> np.ndarray:
-        """Return the series in the precision of the graph, and of its length if that is fixed."""
-        series = samples.gather(slice(None))
-        wanted = self._inputs["series"]
-        if wanted.type == "tensor(double)":
-            series = series.astype(np.float64)
-        else:
-            series = series.astype(np.float32, copy=False)
-        steps = wanted.shape[2]
-        if isinstance(steps, int) and series.shape[2] < steps:
-            missing = steps - series.shape[2]
-            series = np.pad(
-                series, ((0, 0), (0, 0), (0, missing)), constant_values=np.nan
-            )
-        return np.ascontiguousarray(series)

@@ -81,6 +81,7 @@ class Service:
         self.n_active = 0
         self.predictors = predictors_of(self.model)
         self.longest = self.record.n_timepoints
+        self.scores = getattr(self.model, "scores_", {})
 
     async def predict(self, request: Request) -> Json:
         """Return the predictions for a request."""
@@ -96,7 +97,7 @@ class Service:
         self._check(samples)
         decoded = await self.batcher.decode(samples)
         self.counters.n_samples += len(samples)
-        content = answer(self.model.targets_, samples, decoded)
+        content = answer(self.model.targets_, self.scores, samples, decoded)
         if wants_series:
             content["recordings"] = recordings(samples)
         return content

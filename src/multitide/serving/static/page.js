@@ -165,11 +165,15 @@ function drawBars(name, task, sample) {
   }
 }
 
-function bandsOf(task) {
-  const edges = Object.entries(task.interval || task.quantiles || {});
+function bandsOf(task, column) {
+  const interval = task.interval && task.interval.columns;
+  if (interval && interval[`${column}_low`]) {
+    return [interval[`${column}_low`], interval[`${column}_high`], `with the interval that has ${round(100 * task.interval.level)} % of labels`];
+  }
+  const edges = Object.entries(task.quantiles || {});
   if (edges.length < 2) return null;
   const [low, high] = [edges[0], edges[edges.length - 1]];
-  return [low[1], high[1], task.interval ? "with its interval" : `with the quantiles ${low[0]} and ${high[0]}`];
+  return [low[1], high[1], `with the quantiles ${low[0]} and ${high[0]}`];
 }
 
 function draw() {
@@ -179,7 +183,7 @@ function draw() {
   const steps = Math.max(recording.steps[recording.steps.length - 1] || 0, ...recording.ends);
   for (const [name, task] of Object.entries(answer.tasks)) {
     if (task.probabilities) { drawClasses(name, task, recording, steps); continue; }
-    for (const [column, values] of Object.entries(task.predictions)) drawNumber(column, values, bandsOf(task), recording, steps);
+    for (const [column, values] of Object.entries(task.predictions)) drawNumber(column, values, bandsOf(task, column), recording, steps);
   }
   for (const [name, values] of Object.entries(recording.channels)) drawChannel(name, values, recording, steps);
 }
@@ -194,6 +198,7 @@ function save() {
   for (const [name, task] of Object.entries(answer.tasks)) {
     columns.push(...Object.entries(task.predictions));
     for (const [value, shares] of Object.entries(task.probabilities || {})) columns.push([`p(${name}=${value})`, shares]);
+    for (const [column, values] of Object.entries(task.interval?.columns || {})) columns.push([column, values.map((value) => Array.isArray(value) ? value.join(" | ") : value)]);
     for (const [level, values] of Object.entries(task.quantiles || {})) columns.push([`q(${name}=${level})`, values]);
   }
   const lines = [columns.map(([name]) => cell(name)).join(",")];
