@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
+import pandas as pd
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -202,10 +203,12 @@ def profile_column(
 
 def known_values(values: np.ndarray, kind: Kind) -> np.ndarray:
     """Return which values are no missing ones."""
+    known: np.ndarray
     if kind == "number":
-        return np.isfinite(values.astype(float))
-    known: np.ndarray = values != None  # noqa: E711 (elementwise)
-    return known & (values == values)
+        known = np.isfinite(values.astype(float))
+    else:
+        known = ~pd.isna(values)
+    return known
 
 
 def difference(column: ColumnProfile, values: np.ndarray) -> Difference:
