@@ -276,7 +276,7 @@ def _evaluate(
     for name, each in decoded.items():
         predictions[name] = prediction_table(model.targets_, each)
     write_table(metrics, folder / "metrics.parquet")
-    report = RunReport(title, command, prepared, model, metrics, predictions)
+    report = RunReport(title, command, prepared, model, metrics, predictions, decoded)
     write_run_report(report, folder)
     return metrics
 

@@ -96,6 +96,13 @@ def test_temperature_is_found() -> None:
     )
 
 
+def test_temperature_of_faultless_answers_stays_doubtful() -> None:
+    said = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]] * 20)
+    fitted = Temperature.fitted(np.log(said), np.array([0, 1] * 20))
+    sure = fitted(torch.from_numpy(said)).numpy().max(axis=1)
+    np.testing.assert_allclose(sure, 1 - 2 / (40 + 3), atol=1e-3)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(sorted(COLUMN_MAPS)))
 def test_maps_never_change_the_order(seed: int, kind: str) -> None:

@@ -38,6 +38,9 @@ class Temperature(Calibrator):
     def fitted(cls, logs: np.ndarray, codes: np.ndarray) -> Self:
         """Return the temperature with the smallest log loss on some rows.
 
+        Each row counts a little for the other classes, as much as one more row of another class
+        would, so that rows that are all predicted rightly do not make every answer certain.
+
         Parameters
         ----------
         logs : ndarray of float64, shape (n_rows, n_classes)
@@ -45,10 +48,14 @@ class Temperature(Calibrator):
         codes : ndarray of int, shape (n_rows,)
             The classes.
         """
+        n_others = logs.shape[1] - 1
+        share = n_others / (len(codes) + n_others + 1)
+        wanted = np.full(logs.shape, share / n_others)
+        wanted[np.arange(len(codes)), codes] = 1 - share
 
         def loss(log_factor: float) -> float:
             scaled = log_softmax(np.exp(log_factor) * logs, axis=1)
-            return -float(scaled[np.arange(len(codes)), codes].mean())
+            return -float((wanted * scaled).sum(axis=1).mean())
 
         found = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
         fitted = cls()

@@ -51,6 +51,13 @@ Labels = Annotated[
     ),
 ]
 
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LEVEL",
+        help="Probability that intervals and sets contain the label, e.g. 0.9.",
+    ),
+]
 Label = Annotated[list[str] | None, typer.Option(help="Label column (repeatable).")]
 
 Channel = Annotated[

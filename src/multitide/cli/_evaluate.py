@@ -11,6 +11,7 @@ from multitide.cli._arguments import (
     Data,
     Decimal,
     Encoding,
+    Interval,
     Labels,
     Missing,
     Name,
@@ -40,13 +41,15 @@ def evaluate(
         Path | None,
         typer.Option(help="Table to write the metrics to, .csv or .parquet."),
     ] = None,
+    interval: Interval = None,
 ) -> None:
     """Compute the metrics of every task on labelled data.
 
-    Each metric is shown next to that of the best constant prediction. The file is read
-    as the training data were; options say where it is written in another way.
+    Each metric is shown next to that of the best constant prediction. With --interval 0.9, a second
+    table shows how many labels are in the intervals and sets of this level, and how wide these are.
+    The file is read as the training data were; options say where it is written in another way.
     """
-    from multitide.cli._show import show_metrics
+    from multitide.cli._show import show_intervals, show_metrics
     from multitide.cli._terminal import bold, say, show_note
 
     if output is not None:
@@ -65,11 +68,13 @@ def evaluate(
         missing=missing or None,
         sheet=sheet,
     )
-    if data_set:
-        metrics = model.evaluate({data_set: samples})
-    else:
-        metrics = model.evaluate(samples)
+    given = {data_set: samples} if data_set else samples
+    if interval is not None:
+        coverage = model.evaluate_interval(given, level=interval)
+    metrics = model.evaluate(given)
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
+    if interval is not None:
+        show_intervals(coverage)
     if _was_fitted_on(run, data):
         show_note(
             "The model was fitted on this file. "

@@ -11,6 +11,7 @@ from multitide.cli._arguments import (
     Data,
     Decimal,
     Encoding,
+    Interval,
     Missing,
     Name,
     Run,
@@ -54,12 +55,15 @@ def predict(
         typer.Option("--last", help="Predict only the newest window of each series."),
     ] = False,
     escape_formulas: EscapeFormulas = False,
+    interval: Interval = None,
 ) -> None:
     """Predict every task for every sample of a data file.
 
     The table has one row per sample: its series and the time of its last row, in columns named as
-    in the data, the predictions, and the probabilities of classes. The file is read
-    as the training data were; options say where it is written in another way.
+    in the data, the predictions, and the probabilities of classes. With --interval 0.9 there are
+    intervals of numbers (NAME_low, NAME_high) and sets of classes (NAME_set), which contain the
+    label with this probability. The file is read as the training data were; options say where it is
+    written in another way.
     """
     from multitide.cli._predict_parts import predict_parts
     from multitide.cli._prediction_rows import prediction_rows
@@ -75,13 +79,13 @@ def predict(
         "sheet": sheet,
     }
     if not output.suffix:
-        predict_parts(run, data, labels, name, output, last=last, **written)
+        predict_parts(run, data, labels, name, output, interval, last=last, **written)
         return
     check_output(output, escape_formulas=escape_formulas)
     model, data_set, samples = read_model_and_data(
         run, data, labels, name, need_labels=False, last=last, **written
     )
-    table = prediction_rows(model, samples, data_set)
+    table = prediction_rows(model, samples, data_set, interval)
     write_output(table, output, escape_formulas=escape_formulas)
     columns = ", ".join(map(str, table.columns))
     say("Written: ", bold(output), f", {len(table)} rows; columns: {columns}")

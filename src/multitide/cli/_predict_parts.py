@@ -15,6 +15,7 @@ def predict_parts(
     labels: Path | None,
     name: str | None,
     output: Path,
+    interval: float | None,
     *,
     last: bool,
     **written: Unpack[FileOptions],
@@ -27,6 +28,8 @@ def predict_parts(
         As `multitide predict` takes them.
     output : path
         The folder. It appears when all is predicted.
+    interval : float or None
+        The level of intervals and sets; None: there are none.
     last : bool
         Whether only the newest window of each series is predicted.
     **written
@@ -49,7 +52,7 @@ def predict_parts(
     schema, n_rows, number = None, 0, 0
     with new_folder(output, "output") as draft:
         for number, samples in enumerate(parts, start=1):
-            rows = prediction_rows(model, samples, record.name)
+            rows = prediction_rows(model, samples, record.name, interval)
             table = pa.Table.from_pandas(rows, schema, preserve_index=False)
             schema = table.schema
             pq.write_table(table, draft / f"part-{number:05d}.parquet")

@@ -151,6 +151,19 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
         show_note(sentence)
 
 
+def show_intervals(coverage: pd.DataFrame) -> None:
+    """Show how many labels intervals and sets contain, and how wide they are."""
+    labelled = coverage["n_labelled"].astype(int).astype(str)
+    shown = coverage.assign(n_labelled=labelled).rename(
+        columns={"n_labelled": "labelled"}
+    )
+    show_table(shown, "Intervals and sets")
+    show_note(
+        '"coverage" is the share of labels in their interval or set, ideally "level"; "width" is '
+        "the mean width of intervals in the units of the label, or the mean number of classes."
+    )
+
+
 def show_next(*lines: tuple[str, str]) -> None:
     """Show the commands to run next, each with what it does."""
     say("")

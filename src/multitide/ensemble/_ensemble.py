@@ -257,7 +257,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         )
         self._take_result(result)
         calibrated = calibrated_mean(
-            result, members, splits[0], self._by_task, self._uncalibrated
+            result, members, splits[0], self._by_task, self.decode_as_trained
         )
         return self._take_result(calibrated)
 
@@ -376,9 +376,10 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         """Return the weighted mean predictions of each task, by data set."""
         calibrate = self.result_.calibration
         calibrated = {}
-        for name, decoded in self._uncalibrated(data_sets).items():
+        for name, decoded in self.decode_as_trained(data_sets).items():
             calibrated[name] = calibrate.of_arrays(decoded)
         return calibrated
 
-    def _uncalibrated(self, data_sets: DataSets) -> dict[str, Decoded]:
+    def decode_as_trained(self, data_sets: DataSets) -> dict[str, Decoded]:
+        """Return what `decode_data_sets` would without calibration."""
         return combined_predictions(self.result_, self._by_task, data_sets, mean)

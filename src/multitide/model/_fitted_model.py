@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Self, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -382,6 +383,11 @@ class FittedModel:
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
         """Return each task's predictions as arrays, by data set; "" is the only, unnamed one."""
         return decode_all(self.stored_, data_sets, resolve_device(self.device))
+
+    def decode_as_trained(self, data_sets: DataSets) -> dict[str, Decoded]:
+        """Return what `decode_data_sets` would without calibration."""
+        stored = replace(self.stored_, predictor=self.stored_.predictor.uncalibrated())
+        return decode_all(stored, data_sets, resolve_device(self.device))
 
     def _decode(
         self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None

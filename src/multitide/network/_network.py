@@ -296,6 +296,10 @@ class Predictor(nn.Module):
         calibrated: dict[str, Tensor] = self.calibration(decoded)
         return calibrated
 
+    def uncalibrated(self) -> Predictor:
+        """Return the predictor of the same networks, as they were trained."""
+        return Predictor(self.network_list, self.predicted, self.shares).eval()
+
     @property
     def pairs(self) -> list[tuple[Network, list[str]]]:
         """Each network with the tasks that it predicts."""

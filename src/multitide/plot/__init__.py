@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multitide.plot._calibration import calibration_curves
 from multitide.plot._confusion import confusion
 from multitide.plot._gradients import flow_by_step
 from multitide.plot._ranks import mean_ranks
@@ -28,6 +29,7 @@ from multitide.plot._study import (
 from multitide.plot._tuning import importances, trials
 
 __all__ = [
+    "calibration_curves",
     "confusion",
     "cosines",
     "error_by_step",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,10 @@ from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
 from multitide.model._sizes import tasks_of_forests
 from multitide.plot._style import short
+from multitide.reports._calibration_section import (
+    calibration_sections,
+    reliability_figures,
+)
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._model_lines import (
@@ -38,6 +42,7 @@ from multitide.reports._pages import markdown_table
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
 from multitide.tasks._metric_table import better_than_trivial, disagreement
+from multitide.training._decode_samples import Decoded
 
 # Explanations of metrics that only some kinds of task have.
 EXPLAINED = {
@@ -93,6 +98,8 @@ class RunReport:
         ``estimator.evaluate`` on the test sets.
     predictions : mapping of str to DataFrame
         ``estimator.predict`` on the test set of each data set.
+    decoded : mapping of str to dict
+        ``estimator.decode`` on them; without it, nothing is said of calibration and intervals.
     """
 
     title: str
@@ -101,6 +108,7 @@ class RunReport:
     estimator: Model
     metrics: pd.DataFrame
     predictions: Mapping[str, pd.DataFrame]
+    decoded: Mapping[str, Decoded] = field(default_factory=dict)
 
 
 def write_run_report(report: RunReport, folder: Path) -> Path:
@@ -128,6 +136,8 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
     if sentences := _to_look_at(report):
         items = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
         sections += ["## To look at", items]
+    test_sets = report.prepared.test_sets
+    sections += calibration_sections(report.estimator, test_sets, report.decoded)
     for path in figures:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
     sections += _parts(report.estimator)
@@ -178,6 +188,9 @@ def _write_figures(report: RunReport, folder: Path) -> list[Path]:
                 figures.append(
                     ("_".join(words), _task_figure(task, test_set, predictions))
                 )
+    figures += reliability_figures(
+        report.estimator, report.prepared.test_sets, report.decoded
+    )
     paths = []
     names = file_names([name for name, _ in figures])
     for name, (_, draw) in zip(names, figures, strict=True):
