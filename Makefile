@@ -13,7 +13,7 @@ demo: .venv/.installed
 test: .venv/.installed-dev
 	$(BIN)/python -m pytest -q -n auto -m "not slow" $(ARGS)
 
-test-all: .venv/.installed-dev
+test-all: .venv/.installed-all
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 check: .venv/.installed-dev
@@ -53,6 +53,11 @@ clean:
 
 .venv/.installed-docs: .venv/.installed-dev
 	$(PIP) --editable ".[docs]"
+	touch $@
+
+# Ray is 240 MB, and only slow tests need it.
+.venv/.installed-all: .venv/.installed-dev
+	$(PIP) --editable ".[ray]"
 	touch $@
 
 .venv/.installed-bench: .venv/.installed

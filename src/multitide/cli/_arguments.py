@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -189,7 +190,32 @@ Sheet = Annotated[
     ),
 ]
 
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="Where fits are computed: local, or ray for a Ray cluster. Default: local."
+    ),
+]
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the Ray cluster. Default: RAY_ADDRESS, or a new cluster here."
+    ),
+]
+
 Quiet = Annotated[bool, typer.Option("--quiet", help="Hide the progress bar.")]
+
+
+def engine_options(engine: str | None, address: str | None) -> dict[str, str]:
+    """Return the options as an argument of what computes fits, and tell Ray the address."""
+    if address is not None:
+        if engine != "ray":
+            raise typer.BadParameter("`--address` must come with `--engine ray`.")
+        os.environ["RAY_ADDRESS"] = address
+    if engine is None:
+        return {}
+    return {"engine": engine}
 
 
 def command_line() -> str:

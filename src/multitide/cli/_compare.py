@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 import typer
 
-from multitide.cli._arguments import Quiet
+from multitide.cli._arguments import Address, Engine, Quiet, engine_options
 from multitide.cli._show_study import (
     show_comparison,
     show_comparisons,
@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
 
     n_seeds: int
     n_jobs: int
+    engine: str
     budget: str
     conditions: bool
     until_conclusive: bool
@@ -46,6 +47,8 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(help="Number of processes. Default: one per core.")
     ] = None,
+    engine: Engine = None,
+    address: Address = None,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +92,8 @@ def compare(
     options = _options(seeds, jobs, budget, conditions, label_shares)
     if until_conclusive:
         options["until_conclusive"] = True
+    if chosen := engine_options(engine, address):
+        options["engine"] = chosen["engine"]
     if len(configs) > 1:
         folder = study_folder(output, "several", STUDIES_FORMAT)
         with ended_by_signals(folder):

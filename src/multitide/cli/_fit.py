@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from multitide.cli._arguments import (
+    Address,
     Calendar,
     Category,
     Channel,
     Decimal,
     Encoding,
+    Engine,
     Ignore,
     Label,
     Labels,
@@ -32,6 +34,7 @@ from multitide.cli._arguments import (
     TimeFormat,
     Weight,
     Window,
+    engine_options,
 )
 
 if TYPE_CHECKING:
@@ -121,6 +124,8 @@ def fit(
         str | None,
         typer.Option(help="Time for an ensemble, such as 10m. Default: no limit."),
     ] = None,
+    engine: Engine = None,
+    address: Address = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Run folder. Default: runs/NAME-001, then -002, ..."),
@@ -185,7 +190,7 @@ def fit(
             _check_freeze(training)
         changes["training"] = training
     config = config.changed(**changes).changed_ensemble(
-        best=best, n_seeds=n_seeds, budget=budget
+        best=best, n_seeds=n_seeds, budget=budget, **engine_options(engine, address)
     )
     fit_and_show(config, output, source.stem, verbose=not quiet, resume=resume)
 

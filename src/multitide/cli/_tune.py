@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide.cli._arguments import Quiet
+from multitide.cli._arguments import Address, Engine, Quiet, engine_options
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
@@ -32,6 +32,8 @@ def tune(
         int | None,
         typer.Option(help="Number of processes. Default: one per core, at most 8."),
     ] = None,
+    engine: Engine = None,
+    address: Address = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Folder of the search; an existing search is resumed."),
@@ -51,7 +53,7 @@ def tune(
     from multitide.config._load_config import load_config
     from multitide.tasks import describe_tasks
 
-    options: dict[str, object] = {}
+    options: dict[str, object] = {**engine_options(engine, address)}
     for name, value in (("budget", budget), ("n_trials", trials), ("n_jobs", jobs)):
         if value is not None:
             options[name] = value

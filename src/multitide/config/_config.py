@@ -43,7 +43,8 @@ class Config:
         Members of an ensemble by name, each with the parameters in which it differs from
         `estimator`; "best" for the default ones; None for a single model.
     ensemble : dict
-        Arguments of :class:`multitide.Ensemble`: ``n_seeds``, ``budget`` and ``n_jobs``.
+        Arguments of :class:`multitide.Ensemble`: ``n_seeds``, ``budget``, ``engine`` and
+        ``n_jobs``.
     table : dict
         The whole file as plain values with absolute paths, as `to_toml` writes it.
     """

@@ -32,6 +32,7 @@ from multitide.config._unknown_names import (
     unknown_keys,
     with_place,
 )
+from multitide.engines._make_engine import check_engine
 from multitide.fitting._recipe import make_recipe
 from multitide.tasks import Task, task_from_config
 
@@ -158,6 +159,7 @@ def _compare_problems(table: Mapping[str, object]) -> list[str]:
         *unknown_arguments(table, known, "compare"),
         *budget_problems(table.get("budget", NONE), "compare"),
         *_count_problems(table, "compare"),
+        *_engine_problems(table, "compare"),
     ]
 
 
@@ -173,6 +175,7 @@ def _tune_problems(table: Mapping[str, object]) -> list[str]:
         *problems,
         *budget_problems(table.get("budget", NONE), "tune"),
         *_count_problems(table, "tune"),
+        *_engine_problems(table, "tune"),
     ]
 
 
@@ -183,6 +186,15 @@ def _count_problems(table: Mapping[str, object], name: str) -> list[str]:
         if table.get(count, NONE) != NONE:
             with gathering(problems):
                 check_positive_int(f"{name}.{count}", table[count])
+    return problems
+
+
+def _engine_problems(table: Mapping[str, object], name: str) -> list[str]:
+    """Return what is wrong with a table's engine."""
+    problems: list[str] = []
+    if "engine" in table:
+        with gathering(problems):
+            check_engine(f"{name}.engine", table["engine"])
     return problems
 
 

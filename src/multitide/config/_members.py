@@ -8,6 +8,7 @@ from typing import Any
 from multitide._checks import check_positive_int, gathering, suggest
 from multitide.config._budget_problems import budget_problems
 from multitide.config._params import DEFAULTS, parse_param
+from multitide.engines._make_engine import check_engine
 from multitide.ensemble._plan import BEST
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_recipe
@@ -102,8 +103,11 @@ def ensemble_problems(table: Mapping[str, object], members: Members) -> list[str
                 check_positive_int(f"ensemble.{name}", value)
         elif name == "budget":
             problems += budget_problems(value, "ensemble")
+        elif name == "engine":
+            with gathering(problems):
+                check_engine("ensemble.engine", value)
         else:
-            known = [*COUNTS, "budget"]
+            known = [*COUNTS, "budget", "engine"]
             problems.append(
                 f"`ensemble` has no parameter {name!r}.{suggest(name, known)}"
             )

@@ -21,7 +21,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
-from multitide.engines._default_n_jobs import default_n_jobs
+from multitide.engines._make_engine import make_engine
 from multitide.ensemble._average import mean, reference_targets, spread
 from multitide.ensemble._calibrate_mean import calibrated_mean
 from multitide.ensemble._combine import combined_predictions
@@ -79,8 +79,10 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
     validation : float, Splitter or None, default=0.15
         The samples that each seed holds out, as in :class:`MultiTaskEstimator`. Each seed holds out
         others: drawn anew, or by time an earlier block. None: all members have equal weights.
+    engine : {"local", "ray"}, default="local"
+        Where fits are computed: on this machine, or on the Ray cluster of ``RAY_ADDRESS``.
     n_jobs : int, optional
-        Number of processes, each with one thread. Default: one per core.
+        Number of fits at a time, each with one thread. Default: one per core.
     random_state : int, optional
         The first seed.
     verbose : int, default=1
@@ -126,6 +128,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         n_seeds: int = 5,
         budget: str | float | None = None,
         validation: float | Splitter | None = 0.15,
+        engine: str = "local",
         n_jobs: int | None = None,
         random_state: int | None = None,
         verbose: int = 1,
@@ -135,6 +138,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.n_seeds = n_seeds
         self.budget = budget
         self.validation = validation
+        self.engine = engine
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -245,13 +249,14 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         folder : path, optional
             As in :meth:`fit`.
         """
+        devices = [member.device for member in members.values()]
         result = fit_members(
             members,
             tasks,
             splits,
             seed,
             folder=folder,
-            n_jobs=self._processes(members),
+            engine=make_engine(self.engine, self.n_jobs, devices),
             seconds=parse_budget(self.budget),
             listener=show_fit if self.verbose else None,
         )
@@ -334,12 +339,6 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         """One row per task and member."""
         check_is_fitted(self, "result_")
         return contribution_table(self.result_, task_names(self.tasks_))
-
-    def _processes(self, members: Mapping[str, MultiTaskEstimator]) -> int:
-        if self.n_jobs is not None:
-            check_positive_int("n_jobs", self.n_jobs)
-            return self.n_jobs
-        return min(default_n_jobs(member.device) for member in members.values())
 
     def _take_result(self, result: EnsembleResult) -> Self:
         """Set the fitted attributes, after fitting or loading."""

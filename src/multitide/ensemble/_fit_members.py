@@ -17,6 +17,7 @@ from multitide._folder_kinds import FITS_FORMAT
 from multitide._interrupts import interrupts_end_all
 from multitide._weighted_mean import weighted_mean
 from multitide.data._split_data import SplitData
+from multitide.engines._engine import Engine
 from multitide.ensemble._average import mean, reference_targets
 from multitide.ensemble._calibrate_mean import held_out_means
 from multitide.ensemble._plan import planned_fits
@@ -43,7 +44,7 @@ def fit_members(
     seed: int,
     *,
     folder: str | Path | None,
-    n_jobs: int,
+    engine: Engine,
     seconds: float,
     listener: Listener | None,
 ) -> EnsembleResult:
@@ -55,7 +56,7 @@ def fit_members(
         As in :func:`planned_fits`.
     folder : path or None
         Keeps finished fits; None keeps them only until the end.
-    n_jobs, seconds, listener
+    engine, seconds, listener
         As in :func:`train_members`.
     """
     started = perf_counter()
@@ -63,7 +64,7 @@ def fit_members(
         finished = train_members(
             planned_fits(members, tasks, splits, seed, seconds),
             place,
-            n_jobs=n_jobs,
+            engine=engine,
             seconds=seconds * SHARE_OF_FITS,
             listener=listener,
         )

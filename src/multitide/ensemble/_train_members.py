@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._quiet import quiet
-from multitide._result_folder import replaced_folder
+from multitide._result_folder import replaced_folder, write_file
 from multitide._threads import single_thread
 from multitide._train import train
+from multitide.engines._engine import Engine, Lost
+from multitide.engines._local_engine import LocalEngine
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._process_deadline import process_ends_after
 from multitide.errors import DataError, MultitideError, StoreError
@@ -28,6 +29,10 @@ from multitide.training._deadline import Deadline
 logger = logging.getLogger("multitide")
 # Of the time that is left for a fit; the rest is for its evaluation and for writing the model.
 SHARE_OF_TRAINING = 0.97
+LOST = (
+    "The process of %s, seed %d, died (%s), perhaps because memory ran out; use fewer processes "
+    "(`n_jobs`). The ensemble has the other fits."
+)
 # Called after each fit with its name, and its seconds; NaN for one that was there already.
 Listener = Callable[[str, float], None]
 
@@ -92,7 +97,7 @@ def train_members(
     fits: Iterable[MemberFit],
     folder: Path,
     *,
-    n_jobs: int,
+    engine: Engine,
     seconds: float = math.inf,
     listener: Listener | None = None,
 ) -> list[Finished]:
@@ -105,8 +110,8 @@ def train_members(
     folder : path
         An existing folder. A fit whose model is in it already, with the same parameters and data,
         is not trained again.
-    n_jobs : int
-        Number of fits at a time, each in a process of its own with one thread.
+    engine : Engine
+        Computes the fits, each with one thread.
     seconds : float
         No fit begins that is not expected to end within this time. Networks stop early, and a
         process that takes longer is ended, unless no fit is finished yet.
@@ -125,25 +130,20 @@ def train_members(
     """
     clock = Clock(seconds)
     finished: list[Finished] = []
-    begun: list[MemberFit] = []
     waiting = _not_done(clock.in_time(fits), folder, finished, listener)
-    try:
-        jobs = _jobs(waiting, begun, finished, folder)
-        for done, taken in _results(jobs, clock, n_jobs):
-            clock.record(done.fit.member, taken)
-            finished.append(done)
-            if done.reason:
-                logger.warning("A fit of %r failed: %s", done.fit.member, done.reason)
-            if listener is not None:
-                listener(f"{done.fit.member}, seed {done.fit.number}", taken)
-    except BrokenProcessPool as error:
-        if clock.left > 0:
-            logger.warning(
-                "A process died (%s), perhaps because memory ran out; use fewer processes "
-                "(`n_jobs`). The ensemble has the fits that are finished.",
-                error,
-            )
-        finished += _written(begun, finished, folder, listener)
+    for job, result in _results(_jobs(waiting, finished, folder), clock, engine):
+        if isinstance(result, Lost):
+            if clock.left > 0:
+                logger.warning(LOST, job.fit.member, job.fit.number, result.reason)
+            finished += _written(job.fit, folder, listener)
+            continue
+        clock.record(job.fit.member, result.seconds)
+        done = Finished(job.fit, folder / job.fit.key, result.reason)
+        finished.append(done)
+        if done.reason:
+            logger.warning("A fit of %r failed: %s", done.fit.member, done.reason)
+        if listener is not None:
+            listener(f"{done.fit.member}, seed {done.fit.number}", result.seconds)
     succeeded = []
     for done in finished:
         if not done.reason:
@@ -191,32 +191,19 @@ class _Job:
 
 
 def _jobs(
-    fits: Iterable[MemberFit],
-    begun: list[MemberFit],
-    finished: Sequence[Finished],
-    folder: Path,
+    fits: Iterable[MemberFit], finished: Sequence[Finished], folder: Path
 ) -> Iterator[_Job]:
-    """Yield a job per fit, and add the fit to `begun`."""
+    """Yield a job per fit."""
     for fit in fits:
-        begun.append(fit)
         succeeded = [done for done in finished if not done.reason]
         yield _Job(fit, folder, is_first=not succeeded)
 
 
-def _written(
-    begun: Sequence[MemberFit],
-    finished: Sequence[Finished],
-    folder: Path,
-    listener: Listener | None,
-) -> list[Finished]:
-    """Return the fits whose model was written, but whose process ended before it said so."""
-    known = {done.fit.key for done in finished}
-    unknown = [fit for fit in begun if fit.key not in known]
+def _written(fit: MemberFit, folder: Path, listener: Listener | None) -> list[Finished]:
+    """Return the fit if its model was written, before its process ended without saying so."""
     written: list[Finished] = []
-    for fit in unknown:
-        still_missing = list(_not_done([fit], folder, written, listener))
-        for lost in still_missing:
-            logger.info("No time was left for %s, seed %d.", lost.member, lost.number)
+    for lost in _not_done([fit], folder, written, listener):
+        logger.info("No time was left for %s, seed %d.", lost.member, lost.number)
     return written
 
 
@@ -229,28 +216,54 @@ def _is_done(folder: Path) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """What a process says of its fit.
+
+    Attributes
+    ----------
+    seconds : float
+        How long it took.
+    reason : str
+        Why it failed; empty if it did not.
+    files : dict of str to bytes
+        Those of its model by name, from a process that cannot write them here.
+    """
+
+    seconds: float
+    reason: str
+    files: dict[str, bytes] = field(default_factory=dict)
+
+
 def _results(
-    jobs: Iterator[_Job], clock: Clock, n_jobs: int
-) -> Iterator[tuple[Finished, float]]:
-    if n_jobs == 1 and math.isinf(clock.left):
-        for job in jobs:
-            yield _train_one(job, math.inf)
+    jobs: Iterator[_Job], clock: Clock, engine: Engine
+) -> Iterator[tuple[_Job, _Trained | Lost]]:
+    end = time.time() + clock.left
+    if isinstance(engine, LocalEngine) and math.isfinite(end):
+        engine = replace(engine, always_apart=True)  # none could be ended here
+    if engine.shares_disk:
+        yield from engine.results(partial(_train_in_time, end=end), jobs, retries=0)
         return
-    # With a single job, joblib would not start a process, and none could be ended.
-    n_processes = max(2, n_jobs)
-    with parallel_config(backend="loky", n_jobs=n_processes, inner_max_num_threads=1):
-        pool = Parallel(
-            return_as="generator_unordered",
-            pre_dispatch=n_jobs,
-            batch_size=1,
-            mmap_mode="c",  # shared arrays count as writable; torch warns otherwise
-        )
-        yield from pool(
-            delayed(_train_in_time)(job, time.time() + clock.left) for job in jobs
-        )
+    work = partial(_train_elsewhere, end=end)
+    for job, result in engine.results(work, jobs, retries=0):
+        if isinstance(result, _Trained) and not result.reason:
+            with replaced_folder(job.folder / job.fit.key) as draft:
+                for name, content in result.files.items():
+                    write_file(draft / name, content)
+        yield job, result
 
 
-def _train_in_time(job: _Job, end: float) -> tuple[Finished, float]:
+def _train_elsewhere(job: _Job, end: float) -> _Trained:
+    """Train one fit on a machine that does not share its disk, and return the model."""
+    with tempfile.TemporaryDirectory() as name:
+        trained = _train_in_time(replace(job, folder=Path(name)), end)
+        files = {}
+        for path in (Path(name) / job.fit.key).glob("*"):
+            files[path.name] = path.read_bytes()
+    return replace(trained, files=files)
+
+
+def _train_in_time(job: _Job, end: float) -> _Trained:
     """Train one fit in this process, which ends with the time for all fits.
 
     It does not end before some fit has succeeded: the ensemble needs one.
@@ -278,7 +291,7 @@ def _train_in_time(job: _Job, end: float) -> tuple[Finished, float]:
         return _train_one(job, seconds * SHARE_OF_TRAINING)
 
 
-def _train_one(job: _Job, seconds: float) -> tuple[Finished, float]:
+def _train_one(job: _Job, seconds: float) -> _Trained:
     """Train one fit with one thread, and write its model."""
     fit, folder = job.fit, job.folder / job.fit.key
     started = time.perf_counter()
@@ -290,7 +303,7 @@ def _train_one(job: _Job, seconds: float) -> tuple[Finished, float]:
             _write(estimator, draft)
     except MultitideError as error:
         reason = str(error)
-    return Finished(fit, folder, reason), time.perf_counter() - started
+    return _Trained(time.perf_counter() - started, reason)
 
 
 def _write(estimator: MultiTaskEstimator, folder: Path) -> None:

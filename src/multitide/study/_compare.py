@@ -23,6 +23,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
+from multitide.engines._make_engine import make_engine
 from multitide.fitting._data_sets import resolve_shared_tasks
 from multitide.fitting._weighed import weighed_sets
 from multitide.study._comparison import Comparison
@@ -44,7 +45,7 @@ from multitide.study.results._verdicts import MARGIN
 from multitide.study.runs._check_memory import check_memory
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import Plan, check_trainable, make_plan
-from multitide.study.runs._run_plan import resolve_n_jobs, run_plan, run_resources
+from multitide.study.runs._run_plan import run_plan, run_resources
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
@@ -71,6 +72,7 @@ def compare(
     until_conclusive: bool = False,
     budget: str | float | None = None,
     draws: Sequence[pd.DataFrame] | None = None,
+    engine: str = "local",
     n_jobs: int | None = None,
     folder: str | Path | None = None,
     progress: Listener | None = None,
@@ -151,6 +153,9 @@ def compare(
         For each seed the labels that its networks see, like ``samples.y``, which is the first of
         them. The labels of the test set are the same in all. Used by
         :func:`multitide.label_curve`.
+    engine : {"local", "ray"}, default="local"
+        Where fits are computed: in processes of this machine, or on a Ray cluster, that of the
+        variable ``RAY_ADDRESS``. The results are the same.
     n_jobs : int, optional
         Number of processes. Default: one per core, or a single one with a GPU. Several share the
         GPU, each with a context and data of its own.
@@ -215,14 +220,15 @@ def compare(
         checking = _arms_of_conditions(estimator, protocol)
     else:
         checking = []
+    computing = make_engine(engine, n_jobs, [estimator.device])
     check_memory(
         make_plan([*resolved, *checking], protocol),
         protocol,
         data_sets,
-        resolve_n_jobs(n_jobs, estimator),
+        computing.n_places if computing.shares_disk else 1,
         folder,
     )
-    with run_resources(estimator, n_jobs, folder, progress, verbose) as resources:
+    with run_resources(computing, folder, progress, verbose) as resources:
         limit = seconds * SHARE_OF_GROUPING
         grouped = find_all_groups(resolved, protocol, data_sets, resources, limit)
         seconds -= time.perf_counter() - started
@@ -231,10 +237,10 @@ def compare(
             wanted, protocol, data_sets, resources, seconds, grouped.fits
         )
         names = [arm.name for arm in resolved]
-        left_out = find_left_out(wanted, plan, fits, names, resources.n_jobs)
+        left_out = find_left_out(wanted, plan, fits, names, computing.n_places)
         check_enough(names, plan, left_out, kept=folder is not None)
         outcome = _Outcome(protocol, plan, fits)
-        facts = _facts(data_sets, protocol, resources.n_jobs, started)
+        facts = _facts(data_sets, protocol, computing.n_places, started)
         comparison = _judge(
             outcome, grouped, checking, left_out, facts, margin, confidence
         )

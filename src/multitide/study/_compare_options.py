@@ -22,6 +22,7 @@ class _Options(TypedDict, total=False):
     n_seeds: int
     margin: float
     confidence: float
+    engine: str
     n_jobs: int | None
     progress: Listener | None
     verbose: int

@@ -13,6 +13,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
+from multitide.engines._make_engine import make_engine
 from multitide.fitting._weighed import weighed_sets
 from multitide.study.design._protocol import make_protocol
 from multitide.study.design._resolve_arms import make_seeking_arm
@@ -34,6 +35,7 @@ def group_tasks(
     method: str = "auto",
     max_groups: int | None = None,
     n_seeds: int = SEEDS,
+    engine: str = "local",
     n_jobs: int | None = None,
     folder: str | Path | None = None,
     progress: Listener | None = None,
@@ -65,6 +67,9 @@ def group_tasks(
         The largest number of groups, i.e. of networks.
     n_seeds : int, default=3
         Number of networks of each kind.
+    engine : {"local", "ray"}, default="local"
+        Where fits are computed: in processes of this machine, or on a Ray cluster, that of the
+        variable ``RAY_ADDRESS``. The results are the same.
     n_jobs : int, optional
         Number of processes. Default: one per core, or a single one with a GPU.
     folder : path, optional
@@ -99,7 +104,8 @@ def group_tasks(
     )
     protocol = make_protocol(data_sets, specs, split, None, n_seeds)
     check_seekable([arm], protocol)
-    with run_resources(estimator, n_jobs, folder, progress, verbose) as resources:
+    computing = make_engine(engine, n_jobs, [estimator.device])
+    with run_resources(computing, folder, progress, verbose) as resources:
         grouping, _ = find_groups(arm, protocol, data_sets, resources)
     assert grouping is not None  # without a budget
     return grouping

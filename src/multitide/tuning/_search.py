@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -118,12 +118,16 @@ class Search:
             If the start of the search fails.
         """
         with self._journal.joined():
-            while (trial := self._take()) is not None:
+            while (trial := self.take()) is not None:
                 finished = self._run(trial, parent)
                 if finished is not None:
                     yield finished
                 if parent is not None and parent != os.getppid():
                     return
+
+    def joined(self) -> AbstractContextManager[None]:
+        """Let other processes know that this one works on the search, within a block."""
+        return self._journal.joined()
 
     def progress(self, ended: bool = False) -> Progress:
         """Return how far the search is."""
@@ -162,7 +166,7 @@ class Search:
                 of_search[number] = trials[number]
         return of_search
 
-    def _take(self) -> Trial | None:
+    def take(self) -> Trial | None:
         """Return the next trial; None if there is none, or no time for it."""
         with self._journal.locked():
             self._journal.requeue_dead()
@@ -204,10 +208,7 @@ class Search:
 
     def _run(self, trial: Trial, parent: int | None) -> Trial | None:
         """Train a trial and write its result; None if it was stopped."""
-        estimator = with_settings(self.plan.start, trial.settings)
-        # A refit leaves no validation set to judge the trial on.
-        estimator.set_params(training__refit=False)
-        limits = self._limits(trial, int(estimator.max_epochs), parent)
+        estimator, limits = self.prepared(trial, parent)
         try:
             with interrupts_end_all():
                 finished = run_trial(trial, estimator, self.plan.data, limits)
@@ -215,6 +216,19 @@ class Search:
             with suppress(StoreError):  # the trial is found without its process later
                 self._journal.stop(trial)
             raise
+        return self.end(trial, finished)
+
+    def prepared(
+        self, trial: Trial, parent: int | None = None
+    ) -> tuple[MultiTaskEstimator, Limits]:
+        """Return what a trial trains, and when it ends early."""
+        estimator = with_settings(self.plan.start, trial.settings)
+        # A refit leaves no validation set to judge the trial on.
+        estimator.set_params(training__refit=False)
+        return estimator, self._limits(trial, int(estimator.max_epochs), parent)
+
+    def end(self, trial: Trial, finished: Trial | None) -> Trial | None:
+        """Write the result of a trial; None if it was stopped."""
         if finished is None:
             self._journal.stop(trial)
             return None

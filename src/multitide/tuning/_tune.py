@@ -33,7 +33,8 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
-from multitide.engines._default_n_jobs import default_n_jobs
+from multitide.engines._engine import Engine
+from multitide.engines._make_engine import make_engine
 from multitide.errors import DataError, MultitideError, ParameterError
 from multitide.fitting._recipe import OPTIONAL, PART_PARAMETERS, make_part, make_recipe
 from multitide.fitting._training_length import resolve_max_epochs
@@ -66,6 +67,7 @@ def tune(
     space: Mapping[str, object] | None = None,
     budget: str | float | None = "30m",
     n_trials: int | None = None,
+    engine: str = "local",
     n_jobs: int | None = None,
     folder: str | Path | None = None,
     progress: Listener | None = None,
@@ -103,6 +105,8 @@ def tune(
         Total time (``"30m"``, ``"2h"``, or seconds), including earlier sessions in `folder`.
     n_trials : int, optional
         Maximum number of trials, including the start and those of earlier sessions.
+    engine : {"local", "ray"}, default="local"
+        Where trials are trained: on this machine, or on the Ray cluster of ``RAY_ADDRESS``.
     n_jobs : int, optional
         Number of processes. Default: one per core, at most 8; one if a GPU is used.
     folder : path, optional
@@ -147,8 +151,8 @@ def tune(
     full_space = make_space(space, len(specs))
     full_space = full_space.with_start(params_of(start, full_space))
     seed = int(start.random_state or 0)
-    n_jobs = _resolve_n_jobs(n_jobs, start)
-    _check_memory(start, data, n_jobs)
+    computing = make_engine(engine, n_jobs, [start.device], MAX_DEFAULT_JOBS)
+    _check_memory(start, data, computing.n_places if computing.shares_disk else 1)
     with _search_folder(folder) as place:
         identity = _identity(samples, cut, specs, start)
         open_folder(place, {**identity, "space": full_space.plain, "seed": seed})
@@ -165,13 +169,13 @@ def tune(
             )
         )
         search.resume()
-        _run(search, n_jobs, _listeners(progress, verbose))
+        _run(search, computing, _listeners(progress, verbose))
         trials = search.finished()
     if not trials or trials[0].number:
         raise MultitideError(
             "The start of the search must train; its process died. Try `n_jobs=1`."
         )
-    facts = _facts(samples, cut, specs, n_jobs, search.elapsed)
+    facts = _facts(samples, cut, specs, computing.n_places, search.elapsed)
     tuning = Tuning(trials, full_space, start, pd.DataFrame(), facts)
     tuning = dataclasses.replace(tuning, metrics=_measure(tuning, samples, cut))
     if folder is not None:
@@ -196,8 +200,9 @@ def _set_epochs(start: MultiTaskEstimator, labels: pd.DataFrame) -> None:
     start.set_params(max_epochs=epochs)
 
 
-def _run(search: Search, n_jobs: int, listeners: Sequence[Listener]) -> None:
+def _run(search: Search, engine: Engine, listeners: Sequence[Listener]) -> None:
     from multitide.tuning._search import run_search
+    from multitide.tuning._search_on_engine import search_on_engine
 
     def tell(ended: bool) -> None:
         for listener in listeners:
@@ -205,7 +210,11 @@ def _run(search: Search, n_jobs: int, listeners: Sequence[Listener]) -> None:
 
     tell(ended=False)
     try:
-        for _ in run_search(search, n_jobs):
+        if engine.shares_disk:
+            steps = run_search(search, engine.n_places)
+        else:
+            steps = search_on_engine(search, engine)
+        for _ in steps:
             tell(ended=False)
     finally:
         tell(ended=True)
@@ -314,13 +323,6 @@ def _measure(tuning: Tuning, samples: Samples, cut: Split) -> pd.DataFrame:
         table.insert(0, "which", which)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _resolve_n_jobs(n_jobs: int | None, start: MultiTaskEstimator) -> int:
-    if n_jobs is None:
-        return min(MAX_DEFAULT_JOBS, default_n_jobs(start.device))
-    check_positive_int("n_jobs", n_jobs)
-    return n_jobs
 
 
 def _facts(

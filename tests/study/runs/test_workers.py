@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from rich.console import Console
 
 from fakes import Quick, make_small_protocol
 from multitide.data._data_sets import DataSets
 from multitide.engines._default_n_jobs import default_n_jobs
+from multitide.engines._engine import Lost
+from multitide.engines._local_engine import LocalEngine
 from multitide.study.design._protocol import Protocol
 from multitide.study.design._resolve_arms import resolve_arms
 from multitide.study.runs import _workers as execution
@@ -24,7 +25,6 @@ from multitide.study.runs._fits import Fit
 from multitide.study.runs._jobs import Job
 from multitide.study.runs._plan import make_plan
 from multitide.study.runs._progress_bar import StudyBar, progress_in_words
-from multitide.study.runs._run_job import run_job
 from multitide.study.runs._timing import Pace, signature
 from multitide.study.runs._workers import Progress, execute
 
@@ -43,7 +43,9 @@ def work(
 def test_every_job_becomes_a_fit_and_every_fit_is_reported() -> None:
     jobs, protocol, samples = work()
     told: list[Progress] = []
-    fits = execute(jobs, protocol, samples, n_jobs=1, n_found=3, listener=told.append)
+    fits = execute(
+        jobs, protocol, samples, engine=LocalEngine(1), n_found=3, listener=told.append
+    )
     assert fits.keys() == jobs.keys()
     assert all(fit.done for fit in fits.values())
     assert [state.done for state in told] == [3, 4, 5, 6, 7, 8, 9]
@@ -62,7 +64,9 @@ def test_a_failed_fit_does_not_stop_the_others(
     jobs, protocol, samples = work({"hard": "hard", "broken": {"lr": 13.0}})
     told: list[Progress] = []
     with caplog.at_level(logging.WARNING, logger="multitide"):
-        fits = execute(jobs, protocol, samples, n_jobs=1, listener=told.append)
+        fits = execute(
+            jobs, protocol, samples, engine=LocalEngine(1), listener=told.append
+        )
     assert len(fits) == len(jobs) == 8
     assert sum(not fit.done for fit in fits.values()) == told[-1].failed == 2
     assert (
@@ -78,7 +82,7 @@ def test_done_fits_are_written_at_once_and_failed_ones_are_not(tmp_path: Path) -
         jobs,
         protocol,
         samples,
-        n_jobs=1,
+        engine=LocalEngine(1),
         runs=tmp_path,
         listener=lambda _: there.append(len(list(tmp_path.iterdir()))),
     )
@@ -94,7 +98,7 @@ class Clock:
         self.now = 1000.0
         monkeypatch.setattr(execution.time, "perf_counter", lambda: self.now)
 
-        def work(job: Job, *_: Any) -> Fit:
+        def work(job: Job, **_: Any) -> Fit:
             self.now += seconds(job)
             answers = {task: np.zeros(1) for task in job.names}
             return Fit(job.key, {"status": "done", "seconds": seconds(job)}, answers)
@@ -114,7 +118,7 @@ def test_no_fit_is_begun_that_is_not_expected_to_end_in_time(
     budgets = {0: 0, 1: 1, 15: 1, 20: 2, 30: 3, 59: 3, 60: 6, 89: 6, 90: 9, math.inf: 9}
     for seconds, wanted in budgets.items():
         started = clock.now
-        fits = execute(jobs, protocol, samples, n_jobs=1, seconds=seconds)
+        fits = execute(jobs, protocol, samples, engine=LocalEngine(1), seconds=seconds)
         assert len(fits) == wanted
         assert clock.now - started <= max(
             10, seconds
@@ -130,7 +134,16 @@ def test_probes_are_corrected_by_what_fits_take(
         Clock(monkeypatch, lambda _, really=really: really)  # type: ignore[misc]
         pace = Pace(dict.fromkeys(map(signature, jobs.values()), 20.0))
         assert (
-            len(execute(jobs, protocol, samples, n_jobs=1, pace=pace, seconds=30))
+            len(
+                execute(
+                    jobs,
+                    protocol,
+                    samples,
+                    engine=LocalEngine(1),
+                    pace=pace,
+                    seconds=30,
+                )
+            )
             == wanted
         )
 
@@ -141,25 +154,55 @@ def test_the_listener_hears_that_what_waits_is_left_out(
     jobs, protocol, samples = work()
     Clock(monkeypatch, lambda _: 10.0)
     told: list[Progress] = []
-    execute(jobs, protocol, samples, n_jobs=1, seconds=35, listener=told.append)
+    execute(
+        jobs, protocol, samples, engine=LocalEngine(1), seconds=35, listener=told.append
+    )
     assert (told[-1].done, told[-1].running, told[-1].left) == (3, 0, 0)
 
 
-def test_a_process_that_dies_leaves_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+class Dying:
+    """An engine whose second job kills its process."""
+
+    n_places = 2
+    shares_disk = True
+
+    def results(
+        self, work: Callable[[Job], Fit], jobs: Iterable[Job], retries: int = 1
+    ) -> Iterator[tuple[Job, Fit | Lost]]:
+        for number, job in enumerate(jobs):
+            if number == 1:
+                yield job, Lost("killed by signal 9")
+            else:
+                yield job, work(job)
+
+
+def test_a_process_that_dies_costs_its_fit_and_leaves_a_reason() -> None:
     jobs, protocol, samples = work()
-
-    def dying(waiting: Iterator[Job], *_: Any) -> Iterator[Any]:
-        yield run_job(next(waiting), protocol, samples)
-        raise TerminatedWorkerError("killed by signal 9")
-
-    monkeypatch.setattr(execution, "_run_in_processes", dying)
-    fits = execute(jobs, protocol, samples, n_jobs=2)
+    fits = execute(jobs, protocol, samples, engine=Dying())
     assert fits.keys() == jobs.keys()
-    assert sum(fit.done for fit in fits.values()) == 1
-    assert any(
-        "a process died (killed by signal 9)" in fit.facts["reason"]
-        for fit in fits.values()
-    )
+    failed = [fit for fit in fits.values() if not fit.done]
+    assert len(failed) == 1
+    assert "a process died (killed by signal 9)" in failed[0].facts["reason"]
+
+
+class Elsewhere:
+    """An engine that must not write."""
+
+    n_places = 1
+    shares_disk = False
+
+    def results(
+        self, work: Callable[[Job], Fit], jobs: Iterable[Job], retries: int = 1
+    ) -> Iterator[tuple[Job, Fit | Lost]]:
+        assert work.keywords["runs"] is None  # type: ignore[attr-defined]
+        for job in jobs:
+            yield job, work(job)
+
+
+def test_fits_of_other_machines_are_written_here(tmp_path: Path) -> None:
+    jobs, protocol, samples = work()
+    fits = execute(jobs, protocol, samples, engine=Elsewhere(), runs=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == fits.keys()
 
 
 def test_one_process_a_core_and_a_single_one_on_a_gpu() -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multitide._budget import in_words
-from multitide._checks import as_path, check_positive_int
-from multitide._estimator import MultiTaskEstimator
+from multitide._checks import as_path
 from multitide._one_process import one_process
 from multitide.data._data_sets import DataSets
-from multitide.engines._default_n_jobs import default_n_jobs
+from multitide.engines._engine import Engine
+from multitide.engines._local_engine import LocalEngine
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import read_fit, runs_folder
 from multitide.study.runs._fits import Fit
@@ -34,23 +34,22 @@ class RunResources:
 
     Attributes
     ----------
-    n_jobs : int
-        Number of processes.
+    engine : Engine
+        Computes the fits.
     runs : path or None
         The folder of the fits.
     listeners : sequence of Listener
         They are called with the progress.
     """
 
-    n_jobs: int
+    engine: Engine
     runs: Path | None
     listeners: Sequence[Listener]
 
 
 @contextmanager
 def run_resources(
-    estimator: MultiTaskEstimator,
-    n_jobs: int | None,
+    engine: Engine,
     folder: str | Path | None,
     progress: Listener | None,
     verbose: int,
@@ -60,27 +59,18 @@ def run_resources(
     Until the block ends, no other process works on the folder: the study that the block writes
     would be a mixture of both.
     """
-    n_jobs = resolve_n_jobs(n_jobs, estimator)
     listeners: list[Listener] = []
     if progress is not None:
         listeners.append(progress)
     if verbose:
         listeners.append(StudyBar())
     if folder is None:
-        yield RunResources(n_jobs, None, listeners)
+        yield RunResources(engine, None, listeners)
         return
     place = as_path("folder", folder)
     runs = runs_folder(place)
     with one_process(place):
-        yield RunResources(n_jobs, runs, listeners)
-
-
-def resolve_n_jobs(n_jobs: int | None, estimator: MultiTaskEstimator) -> int:
-    """Return the number of processes."""
-    if n_jobs is None:
-        n_jobs = default_n_jobs(estimator.device)
-    check_positive_int("n_jobs", n_jobs)
-    return n_jobs
+        yield RunResources(engine, runs, listeners)
 
 
 def run_plan(
@@ -123,12 +113,12 @@ def run_plan(
     for key, fit in done.items():
         pace.record(plan.jobs[key], fit)
     left = budget - (time.perf_counter() - started)
-    _announce(plan, list(missing.values()), pace, resources.n_jobs, left)
+    _announce(plan, list(missing.values()), pace, resources.engine.n_places, left)
     made = execute(
         missing,
         protocol,
         data_sets,
-        n_jobs=min(resources.n_jobs, max(1, len(missing))),
+        engine=_for(resources.engine, len(missing)),
         runs=resources.runs,
         n_found=len(done),
         pace=pace,
@@ -137,6 +127,13 @@ def run_plan(
     )
     fits = done | made
     return plan.complete_part(fits), fits
+
+
+def _for(engine: Engine, n_fits: int) -> Engine:
+    """Return the engine, without processes if there is a single fit."""
+    if isinstance(engine, LocalEngine):
+        return LocalEngine(min(engine.n_places, max(1, n_fits)))
+    return engine
 
 
 def _find_fits(

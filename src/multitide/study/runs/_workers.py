@@ -7,13 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from multitide._interrupts import interrupts_end_all
 from multitide.data._data_sets import DataSets
+from multitide.engines._engine import Engine, Lost
 from multitide.study.design._protocol import Protocol
 from multitide.study.runs._fit_store import write_fit
 from multitide.study.runs._fits import Fit, FitFacts
@@ -56,7 +55,7 @@ def execute(
     protocol: Protocol,
     data_sets: DataSets,
     *,
-    n_jobs: int,
+    engine: Engine,
     runs: Path | None = None,
     n_found: int = 0,
     pace: Pace | None = None,
@@ -70,8 +69,8 @@ def execute(
     jobs : dict of str to Job
     protocol : Protocol
     data_sets : DataSets
-    n_jobs : int
-        Number of processes; results do not depend on it.
+    engine : Engine
+        Computes the fits, which do not depend on it.
     runs : path, optional
         The folder in which finished fits are stored.
     n_found : int
@@ -86,26 +85,14 @@ def execute(
     """
     pace = pace or Pace()
     ordered = list(jobs.values())
-    tally = _Tally(ordered, n_found, n_jobs, pace, listener)
-    waiting = jobs_in_time(ordered, pace, n_jobs, time.perf_counter() + seconds)
-    if n_jobs > 1:
-        finished = _run_in_processes(waiting, protocol, data_sets, runs, n_jobs)
-    else:
-        finished = _run_here(waiting, protocol, data_sets, runs)
+    n_places = engine.n_places
+    tally = _Tally(ordered, n_found, n_places, pace, listener)
+    waiting = jobs_in_time(ordered, pace, n_places, time.perf_counter() + seconds)
     fits: dict[str, Fit] = {}
     tally.report()
-    try:
-        for fit in finished:
-            fits[fit.key] = fit
-            tally.add(jobs[fit.key], fit)
-    except BrokenProcessPool as error:
-        reason = (
-            f"a process died ({error}), "
-            "perhaps because memory ran out; "
-            "use fewer processes (`n_jobs`)"
-        )
-        for key in jobs.keys() - fits.keys():
-            fits[key] = _failed(jobs[key], reason)
+    for job, fit in _finished(waiting, protocol, data_sets, runs, engine):
+        fits[job.key] = fit
+        tally.add(job, fit)
     tally.end()
     return fits
 
@@ -174,30 +161,33 @@ class _Tally:
         self._listener(progress)
 
 
-def _run_here(
-    jobs: Iterator[Job], protocol: Protocol, data_sets: DataSets, runs: Path | None
-) -> Iterator[Fit]:
-    for job in jobs:
-        yield _run_and_store(job, protocol, data_sets, runs)
-
-
-def _run_in_processes(
+def _finished(
     jobs: Iterator[Job],
     protocol: Protocol,
     data_sets: DataSets,
     runs: Path | None,
-    n_jobs: int,
-) -> Iterator[Fit]:
-    with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        # "c": large arrays are shared as memory maps that count as writable; torch warns otherwise.
-        pool = Parallel(
-            return_as="generator_unordered",
-            pre_dispatch="n_jobs",
-            batch_size=1,
-            mmap_mode="c",
-        )
-        run = delayed(_run_and_store)
-        yield from pool(run(job, protocol, data_sets, runs) for job in jobs)
+    engine: Engine,
+) -> Iterator[tuple[Job, Fit]]:
+    """Yield the jobs with their fits, which are stored where the engine can, or here."""
+    its_folder = runs if engine.shares_disk else None
+    run = partial(
+        _run_and_store, protocol=protocol, data_sets=data_sets, runs=its_folder
+    )
+    for job, fit in engine.results(run, jobs):
+        if isinstance(fit, Lost):
+            yield job, _failed(job, _reason(fit))
+            continue
+        if runs is not None and its_folder is None and fit.done:
+            write_fit(fit, runs)
+        yield job, fit
+
+
+def _reason(lost: Lost) -> str:
+    return (
+        f"a process died ({lost.reason}), "
+        "perhaps because memory ran out; "
+        "use fewer processes (`n_jobs`)"
+    )
 
 
 def _run_and_store(
