@@ -9,6 +9,7 @@ from multitide._own_random_numbers import own_random_numbers
 from multitide._plan_fit import FitPlan
 from multitide.encodings._representation import Encoder
 from multitide.fitting._calibrate import calibrate
+from multitide.fitting._choose_thresholds import choose_thresholds
 from multitide.fitting._fit_model import Fitted, fit_model
 from multitide.fitting._recipe import resolve_device
 from multitide.model._make_profile import training_profile
@@ -71,6 +72,7 @@ def carry_out(
         if recipe.training.calibrate != "none":
             device = resolve_device(recipe.device)
             calibrate(fitted, data_sets, recipe.training, device)
+        choose_thresholds(fitted, data_sets, resolve_device(recipe.device))
         return fitted, encoder
 
 
@@ -110,6 +112,7 @@ def stored_model(
         trials=fitted.trials,
         candidates=fitted.candidates,
         calibrated=fitted.calibrated,
+        decisions=fitted.decisions,
         encoder=encoder,
         profiles=profiles,
     )

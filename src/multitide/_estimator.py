@@ -138,6 +138,8 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         With ``backbone="auto"``, the validation loss of each candidate and its weight in the
         prediction, one row per task and candidate, and the loss of the weighted mean; empty for
         other backbones.
+    decisions_ : DataFrame
+        The thresholds that rules have chosen, one row each; see the guide on decisions.
     calibration_ : DataFrame
         The calibrated tasks and labels: ``method``, the set (``rows``) and the number of labels
         that were used, and the log loss before and after, on folds that were not fitted to.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting._auto_backbone import network_for, tree_groups
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
+from multitide.fitting._decide import check_rules
 from multitide.fitting._fit_model import make_groups
 from multitide.fitting._forests import check_trees
 from multitide.fitting._freezing import check_depth
@@ -29,7 +31,9 @@ from multitide.fitting._weight_search import check_searchable
 from multitide.model._start_from import find_source
 from multitide.model._store import StoredModel
 from multitide.representations._represent import entry_names
-from multitide.tasks import Task, task_names
+from multitide.tasks import ClassificationTarget, Task, task_names
+
+logger = logging.getLogger("multitide")
 
 
 @dataclass(frozen=True)
@@ -115,15 +119,20 @@ def plan_fit(
         held_out,
         params["validation"],  # type: ignore[arg-type]  # checked by make_recipe
         recipe.seed,
-        calibration=calibration,
+        calibration=weighed_by_name(calibration or {}, tasks),
     )
     if is_auto(params["backbone"]):
         recipe = network_for(recipe, [each.samples for each in data])
     uses_graph(recipe)  # raises if it was asked for in vain
     source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)
+    has_unseen = any(
+        len(each.split.validation) or len(each.split.calibration) for each in data
+    )
+    check_rules(tasks, has_unseen)
     for group in groups:
         _check_phases(group, source)
+        _announce_positive(group)
     memory = None
     network_groups = _of_network(groups, recipe)
     if network_groups:
@@ -131,6 +140,22 @@ def plan_fit(
         check_depth(network_groups[0].sketch(), recipe.training.freeze)
     trees = tree_groups(params, recipe, groups, data, source)
     return FitPlan(recipe, tasks, data, source, groups, trees, memory)
+
+
+def _announce_positive(group: TaskGroup) -> None:
+    """Log which class of two is the positive one, where the user has not said it."""
+    for target in group.targets:
+        if (
+            not isinstance(target, ClassificationTarget)
+            or target.task.positive is not None
+        ):
+            continue
+        if target.positive is not None:
+            logger.info(
+                "%s: the positive class is %r, the rarer one (`positive` changes this).",
+                target.task.name,
+                target.classes[target.positive],
+            )
 
 
 def _check_phases(group: TaskGroup, source: Source | None) -> None:

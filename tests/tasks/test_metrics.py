@@ -17,6 +17,7 @@ from multitide.tasks._metric_table import (
     metric_table,
 )
 from multitide.tasks._metrics import (
+    BINARY,
     CLASSIFICATION,
     FORECAST,
     MULTI_LABEL,
@@ -27,6 +28,7 @@ from multitide.tasks._metrics import (
     log_losses,
     regression_metrics,
 )
+from multitide.tasks._quoted_metrics import QUOTED
 from multitide.tasks._reliability import calibration_error, said_and_true
 
 
@@ -75,6 +77,14 @@ def test_classification_metrics_are_scikit_learns_on_the_labelled_rows(
         "brier": sk.brier_score_loss(known, p[:, 1] if n_classes == 2 else p),
         "ece": calibration_error(*said_and_true(known, p)),
     }
+    if target.positive is not None:  # the rarer class
+        yes, said = known == target.positive, p.argmax(1) == target.positive
+        of_yes = p[:, target.positive]
+        expected["roc_auc"] = sk.roc_auc_score(yes, of_yes)
+        expected["average_precision"] = sk.average_precision_score(yes, of_yes)
+        expected["precision"] = sk.precision_score(yes, said)
+        expected["recall"] = sk.recall_score(yes, said)
+        expected["f1"] = sk.f1_score(yes, said)
     table = target.metrics(labels, guess)
     found = values_of(table)
     assert found.pop("loss") == pytest.approx(
@@ -181,14 +191,18 @@ def test_first_row_is_the_headline_and_directions_are_known() -> None:
         *REGRESSION,
         "loss",
     ]
-    kinds = {*CLASSIFICATION, *REGRESSION, *QUANTILE, *MULTI_LABEL, *FORECAST}
-    assert set(HIGHER_IS_BETTER) == {*kinds, "persistence_rmse", "skill", "loss"}
+    kinds = {*CLASSIFICATION, *BINARY, *REGRESSION, *QUANTILE, *MULTI_LABEL, *FORECAST}
+    others = {*QUOTED, "persistence_rmse", "skill", "loss"}
+    assert set(HIGHER_IS_BETTER) == kinds | others
     assert CLASSIFICATION[0] == "accuracy"
     assert REGRESSION[0] == "rmse"
     scorers = [name for name in HIGHER_IS_BETTER if name in get_scorer_names()]
     assert scorers == [
         "accuracy",
         "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
         "f1_macro",
         "roc_auc",
         "average_precision",

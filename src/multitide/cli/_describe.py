@@ -11,7 +11,11 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._load import load
 from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
-from multitide.cli._show_model_facts import show_candidates, show_members
+from multitide.cli._show_model_facts import (
+    show_candidates,
+    show_decisions,
+    show_members,
+)
 from multitide.cli._terminal import show_table
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._schema import DataRecord
@@ -31,6 +35,7 @@ def show_model(run: Path) -> None:
 
 def _show_ensemble(ensemble: Ensemble, run: Path) -> None:
     show_table(_ensemble_tasks(ensemble), "Tasks")
+    show_decisions(ensemble)
     show_members(ensemble)
     facts: dict[str, object] = {**_source(run)}
     for data in ensemble.data_:
@@ -59,6 +64,7 @@ def _ensemble_tasks(ensemble: Ensemble) -> pd.DataFrame:
 def _show_estimator(estimator: MultiTaskEstimator, run: Path) -> None:
     record = read_model_record(run)
     show_table(_tasks(estimator), "Tasks")
+    show_decisions(estimator)
     show_candidates(estimator)
     show_table(_parameters(estimator), "Parameters per task")
     show_table(_networks(estimator), "Networks (sets of weights)")

@@ -50,6 +50,7 @@ def evaluate(
     The file is read as the training data were; options say where it is written in another way.
     """
     from multitide.cli._show import show_intervals, show_metrics
+    from multitide.cli._show_model_facts import show_decisions
     from multitide.cli._terminal import bold, say, show_note
 
     if output is not None:
@@ -75,6 +76,7 @@ def evaluate(
     show_metrics(metrics, f"{data.name}, {len(samples)} samples")
     if interval is not None:
         show_intervals(coverage)
+    show_decisions(model)
     if _was_fitted_on(run, data):
         show_note(
             "The model was fitted on this file. "

@@ -18,12 +18,24 @@ def show_fitted(model: Model) -> None:
     from multitide.ensemble._ensemble import Ensemble
     from multitide.reports._model_lines import best_epochs, trained_for
 
+    show_decisions(model)
     if isinstance(model, Ensemble):
         show_members(model)
         show_note(f"The ensemble was trained in {in_words(model.seconds_)}.")
         return
     show_candidates(model)
     show_note(f"The model was {trained_for(model)}; {best_epochs(model)}.")
+
+
+def show_decisions(model: Model) -> None:
+    """Show the thresholds that rules have chosen, and the positive classes."""
+    from multitide.reports._class_sections import decision_rows, positive_sentence
+
+    table = decision_rows(model)
+    if len(table):
+        show_table(table, "Decisions: the positive class from which probability on")
+    if sentence := positive_sentence(model):
+        show_note(sentence)
 
 
 def show_candidates(estimator: MultiTaskEstimator) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from multitide.fitting._decide import Decision
 from multitide.network._network import Predictor
 from multitide.tasks import ClassificationTarget, Target
+from multitide.tasks._deciding import DecidingTarget
 from multitide.training._decode_samples import Decoded
 
 
@@ -22,6 +25,20 @@ def reference_targets(
     for task in tasks:
         known = [predictor.target(task) for predictor in predictors]
         targets[task] = max(known, key=lambda target: target.n_outputs)
+    return targets
+
+
+def deciding_targets(
+    predictors: Sequence[Predictor],
+    tasks: Sequence[str],
+    decisions: Sequence[Decision],
+) -> dict[str, Target]:
+    """Return copies of the reference targets with the thresholds of the ensemble."""
+    targets = copy.deepcopy(reference_targets(predictors, tasks))
+    for name, target in targets.items():
+        own = [row["threshold"] for row in decisions if row["task"] == name]
+        if isinstance(target, DecidingTarget) and own:
+            target.set_thresholds(own)
     return targets
 
 

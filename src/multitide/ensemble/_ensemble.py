@@ -22,10 +22,11 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.engines._make_engine import make_engine
-from multitide.ensemble._average import mean, reference_targets, spread
+from multitide.ensemble._average import deciding_targets, mean, spread
 from multitide.ensemble._calibrate_mean import calibrated_mean
 from multitide.ensemble._combine import combined_predictions
 from multitide.ensemble._contribution_table import contribution_table
+from multitide.ensemble._decide_mean import decided_mean
 from multitide.ensemble._fit_members import fit_members
 from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
 from multitide.ensemble._portfolio import best_members, check_base
@@ -45,6 +46,7 @@ from multitide.fitting._data_sets import (
     resolve_shared_tasks,
     to_data_sets,
 )
+from multitide.fitting._decide import decision_table
 from multitide.fitting._recipe import resolve_seed
 from multitide.fitting._validation_split import check_validation
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
@@ -264,7 +266,7 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         calibrated = calibrated_mean(
             result, members, splits[0], self._by_task, self.decode_as_trained
         )
-        return self._take_result(calibrated)
+        return self._take_result(decided_mean(calibrated))
 
     def predict_spread(
         self, X: Data, *, static: pd.DataFrame | None = None
@@ -365,7 +367,8 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.n_channels_in_ = first.n_channels_in_
         names = task_names(self.tasks_)
         predictors = [estimator.model_ for estimator in fits]
-        self._by_task = reference_targets(predictors, names)
+        self._by_task = deciding_targets(predictors, names, result.decisions)
+        self.decisions_ = decision_table(result.decisions)
         self.targets_ = TargetsByTask(self._by_task)
         self.scores_ = result.calibration.scores
         self.calibration_ = calibration_table(result.calibrated)

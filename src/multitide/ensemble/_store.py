@@ -24,6 +24,7 @@ from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.calibration._calibration import Calibration
 from multitide.ensemble._average import reference_targets
 from multitide.errors import StoreError
+from multitide.fitting._decide import Decision
 from multitide.fitting._unseen import Unseen
 from multitide.model._calibration_record import (
     CalibratedRecord,
@@ -35,6 +36,12 @@ from multitide.model._calibration_record import (
     scores_records,
 )
 from multitide.model._check_stored import at_most, check_numbers, checking
+from multitide.model._decision_record import (
+    DecisionRecord,
+    check_decisions,
+    decision_records,
+    decisions_of,
+)
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._store import write_model
 
@@ -85,6 +92,8 @@ class EnsembleResult:
         Of the weighted mean.
     calibrated : list of CalibratedLabel
         What it changes.
+    decisions : list of Decision
+        The thresholds that rules have chosen for the calibrated mean.
     held_out : dict of str to Unseen
         The mean predictions for the rows that the fits held out, by task; not stored.
     """
@@ -95,6 +104,7 @@ class EnsembleResult:
     seconds: float
     calibration: Calibration = field(default_factory=Calibration)
     calibrated: list[CalibratedLabel] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     held_out: dict[str, Unseen] = field(default_factory=dict)
 
 
@@ -122,6 +132,7 @@ class EnsembleRecord(BaseModel):
     calibrated: list[CalibratedRecord] = []
     scores: list[ScoresRecord] = []
     calibration_sha256: str = ""
+    decisions: list[DecisionRecord] = []
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
@@ -167,6 +178,7 @@ def write_ensemble(result: EnsembleResult, folder: Path) -> None:
         calibrated=calibration_records(result.calibration, result.calibrated),
         scores=scores_records(result.calibration),
         calibration_sha256=hashlib.sha256(weights).hexdigest(),
+        decisions=decision_records(result.decisions),
     )
     text = json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False)
     write_file(folder / ENSEMBLE_FILE, text)
@@ -211,7 +223,18 @@ def read_ensemble(folder: Path, device: str | None = None) -> EnsembleResult:
         record.seconds,
         _read_calibration(folder, record, members),
         calibrated_labels(record.calibrated),
+        _read_decisions(path, record, members),
     )
+
+
+def _read_decisions(
+    path: Path, record: EnsembleRecord, members: Mapping[str, MemberResult]
+) -> list[Decision]:
+    fit = next(iter(next(iter(members.values())).fits.values()))
+    targets = {task.name: fit.model_.target(task.name) for task in fit.tasks_}
+    with checking(path, "decisions"):
+        check_decisions(record.decisions, targets)
+    return decisions_of(record.decisions)
 
 
 def _read_calibration(

@@ -16,6 +16,7 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
+from multitide.fitting._decide import Decision
 from multitide.fitting._forests import TreeFit
 from multitide.fitting._held_out import predict_held_out
 from multitide.fitting._linear_heads import LinearFit
@@ -65,6 +66,7 @@ class Fitted:
     predictor: Predictor
     before_refit: Predictor
     calibrated: list[CalibratedLabel] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     pretrain_history: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)

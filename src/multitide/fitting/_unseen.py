@@ -10,6 +10,7 @@ import pandas as pd
 
 from multitide.data._recordings import numbered_units, units_of_rows
 from multitide.data._split_data import SplitData
+from multitide.data._weights import weights_of
 from multitide.fitting._data_sets import labels_of
 from multitide.tasks._task import Target
 
@@ -30,6 +31,8 @@ class Unseen:
         Rows that err together; blocks of rows if recordings are few.
     units : ndarray of int, shape (n_rows,)
         What new samples will have others of; see :func:`are_whole`.
+    weights : ndarray or None, shape (n_rows,)
+        How much each row counts; None if all count alike.
     """
 
     target: Target
@@ -37,6 +40,7 @@ class Unseen:
     decoded: np.ndarray
     recordings: np.ndarray
     units: np.ndarray
+    weights: np.ndarray | None = None
 
     def rows(self, kept: np.ndarray) -> Unseen:
         """Return some of the rows, by a mask."""
@@ -46,6 +50,7 @@ class Unseen:
             decoded=self.decoded[kept],
             recordings=self.recordings[kept],
             units=self.units[kept],
+            weights=None if self.weights is None else self.weights[kept],
         )
 
 
@@ -82,7 +87,15 @@ def unseen_rows(
     units = np.arange(len(index))
     if whole:
         units = pd.factorize(pd.Series(units_of_rows(data.samples, index)))[0]
-    everything = Unseen(target, truth, decoded, recordings + n_before, units + n_before)
+    weights = weights_of(data.samples, target.task.name)
+    everything = Unseen(
+        target,
+        truth,
+        decoded,
+        recordings + n_before,
+        units + n_before,
+        None if weights is None else weights[index],
+    )
     return everything.rows(target.has_label(truth))
 
 
@@ -105,4 +118,16 @@ def joined(parts: Sequence[Unseen]) -> Unseen:
         np.concatenate([part.decoded for part in parts]),
         np.concatenate([part.recordings for part in parts]),
         np.concatenate([part.units for part in parts]),
+        _joined_weights(parts),
     )
+
+
+def _joined_weights(parts: Sequence[Unseen]) -> np.ndarray | None:
+    if all(part.weights is None for part in parts):
+        return None
+    weights = []
+    for part in parts:
+        own = part.weights
+        weights.append(np.ones(len(part.truth)) if own is None else own)
+    joined_weights: np.ndarray = np.concatenate(weights)
+    return joined_weights

@@ -23,9 +23,10 @@ from multitide.fitting._data_sets import (
     Series,
     to_data_sets,
 )
+from multitide.fitting._decide import decision_table
 from multitide.fitting._recipe import resolve_device
 from multitide.fitting._weighed import weighed_sets
-from multitide.model._class_tables import class_table, confusion_matrix
+from multitide.model._has_classes import HasClasses
 from multitide.model._intervals import check_level, coverage_table, interval_table
 from multitide.model._notebook_view import fitted_html
 from multitide.model._prediction import (
@@ -38,7 +39,7 @@ from multitide.model._prediction import (
 )
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
-from multitide.tasks import ClassificationTarget, Target, Task, task_names
+from multitide.tasks import Task, task_names
 from multitide.tasks._own_metric import Metrics, own_metrics
 from multitide.training._decode_samples import Decoded
 
@@ -51,7 +52,7 @@ Tables: TypeAlias = "dict[str, pd.DataFrame]"  # by task
 Value = TypeVar("Value")
 
 
-class FittedModel:
+class FittedModel(HasClasses):
     """The part of :class:`~multitide.MultiTaskEstimator` that works on a fitted model."""
 
     device: str
@@ -273,88 +274,6 @@ class FittedModel:
         losses = table.loc[table["metric"] == "loss", "value"].to_numpy(dtype=float)
         return float(np.nanmean(1 - losses))
 
-    def class_tables(
-        self,
-        X: Data,
-        y: Labels = None,
-        *,
-        static: pd.DataFrame | None = None,
-        sample_weight: SampleWeight = None,
-    ) -> Tables | dict[str, Tables]:
-        """Return precision, recall and F1 of every class, for each task with classes.
-
-        Parameters
-        ----------
-        X, y, static, sample_weight
-            As in :meth:`evaluate`.
-
-        Returns
-        -------
-        dict of str to DataFrame
-            By task, one row per class, or per label of a multi-label task: ``precision``,
-            ``recall``, ``f1``, ``support`` (labelled rows of the class) and ``predicted`` (rows
-            for which it was predicted). A dict by data set of such dicts if `X` is a dict.
-        """
-        return self._by_class(class_table, X, y, static, sample_weight)
-
-    def confusion_matrices(
-        self,
-        X: Data,
-        y: Labels = None,
-        *,
-        static: pd.DataFrame | None = None,
-        sample_weight: SampleWeight = None,
-    ) -> Tables | dict[str, Tables]:
-        """Return how often each class was predicted for each true class, by task.
-
-        Parameters
-        ----------
-        X, y, static, sample_weight
-            As in :meth:`evaluate`. With weights, their sums are returned in place of counts.
-
-        Returns
-        -------
-        dict of str to DataFrame
-            By classification task, one row per true class, one column per predicted class.
-            A dict by data set of such dicts if `X` is a dict.
-        """
-        return self._by_class(confusion_matrix, X, y, static, sample_weight)
-
-    def _by_class(
-        self,
-        make: Callable[[Target, Samples, np.ndarray], pd.DataFrame | None],
-        X: Data,
-        y: Labels,
-        static: pd.DataFrame | None,
-        sample_weight: SampleWeight,
-    ) -> Tables | dict[str, Tables]:
-        check_is_fitted(self, "tasks_")
-        given = to_data_sets(X, y, static=static, sample_weight=sample_weight)
-        data_sets = weighed_sets(given, self.tasks_)
-        found: dict[str, Tables] = {}
-        for name, decoded in self.decode_data_sets(data_sets).items():
-            found[name] = {}
-            for task, values in decoded.items():
-                table = make(self.targets_.target(task), data_sets[name], values)
-                if table is not None:
-                    found[name][task] = table
-        # Without a name for it, mypy would infer a union within a union.
-        result = data_sets.like_input(found)
-        return result  # noqa: RET504
-
-    @property
-    def classes_(self) -> dict[str, list[bool | int | float | str]]:
-        """The classes of each classification task, as in ``y``."""
-        check_is_fitted(self, "tasks_")
-        targets = []
-        for task in self.tasks_:
-            targets.append(self.targets_.target(task.name))
-        classes = {}
-        for target in targets:
-            if isinstance(target, ClassificationTarget):
-                classes[target.task.name] = list(target.classes)
-        return classes
-
     def _take(self, stored: StoredModel) -> Self:
         """Set the fitted attributes, after fitting or loading."""
         self.stored_ = stored
@@ -370,6 +289,7 @@ class FittedModel:
         self.candidates_ = pd.DataFrame(stored.candidates)
         self.scores_ = stored.predictor.calibration.scores
         self.calibration_ = calibration_table(stored.calibrated)
+        self.decisions_ = decision_table(stored.decisions)
         self.representation_ = stored.encoder
         data = stored.data
         self.channels_ = _one_or_by_name(data, lambda record: record.channels)

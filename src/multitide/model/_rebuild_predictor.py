@@ -16,10 +16,12 @@ from multitide.backbones._trees import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
+from multitide.fitting._decide import set_decisions
 from multitide.fitting._recipe import Recipe, make_part
 from multitide.fitting._task_group import build_inputs, build_network
 from multitide.model._calibration_record import rebuild_calibration
 from multitide.model._check_stored import at_most, check_numbers, checking
+from multitide.model._decision_record import check_decisions, decisions_of
 from multitide.model._schema import ModelRecord, NetworkRecord
 from multitide.model._stored_representation import network_shape
 from multitide.network._copies import copy_with_state
@@ -87,6 +89,9 @@ def rebuild_predictor(
             record.calibrated, record.scores, targets, weights
         )
     check_numbers(predictor.calibration, folder / WEIGHTS_FILE)
+    with checking(path, "decisions"):
+        check_decisions(record.decisions, targets)
+    set_decisions(predictor, decisions_of(record.decisions))
     return predictor.eval()
 
 

@@ -29,6 +29,7 @@ from multitide.fitting._recipe import (
     replace_representation,
 )
 from multitide.model._calibration_record import CalibratedRecord, ScoresRecord
+from multitide.model._decision_record import DecisionRecord
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
@@ -196,6 +197,7 @@ class ModelRecord(BaseModel):
     candidates: list[CandidateRecord] = []
     calibrated: list[CalibratedRecord] = []
     scores: list[ScoresRecord] = []
+    decisions: list[DecisionRecord] = []
     representation: RepresentationRecord | None = None
     weights_sha256: str
     profiles_sha256: str | None = None

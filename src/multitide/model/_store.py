@@ -31,6 +31,7 @@ from multitide.data.tables._reading import Reading
 from multitide.encodings._inputs import Inputs
 from multitide.encodings._representation import Encoder
 from multitide.errors import StoreError
+from multitide.fitting._decide import Decision
 from multitide.fitting._recipe import (
     make_recipe,
     replace_representation,
@@ -45,6 +46,7 @@ from multitide.model._calibration_record import (
 from multitide.model._check_stored import (
     checking,
 )
+from multitide.model._decision_record import decision_records, decisions_of
 from multitide.model._history import HISTORY, PRETRAINING
 from multitide.model._profile import TrainingProfile
 from multitide.model._profile_file import PROFILE_FILE, read_profiles, write_profiles
@@ -81,7 +83,7 @@ class StoredModel:
         The declared tasks, and the module that predicts them.
     data : list of DataRecord
         The data sets that it was fitted on.
-    seed, best_epoch, n_labelled, seconds, trials, candidates, calibrated
+    seed, best_epoch, n_labelled, seconds, trials, candidates, calibrated, decisions
         See the estimator's attributes.
     encoder : Encoder or None
         Makes the vectors that the networks read; None: they read the series.
@@ -101,6 +103,7 @@ class StoredModel:
     trials: list[dict[str, Any]] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
     calibrated: list[CalibratedLabel] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     encoder: Encoder | None = None
     profiles: list[TrainingProfile] = field(default_factory=list)
 
@@ -186,6 +189,7 @@ def load_model(folder: Path, transformer: object = None) -> StoredModel:
         trials=record.trials,
         candidates=[cast(Candidate, each.model_dump()) for each in record.candidates],
         calibrated=calibrated_labels(record.calibrated),
+        decisions=decisions_of(record.decisions),
         encoder=encoder,
         profiles=read_profiles(folder, record),
     )
@@ -255,6 +259,7 @@ def _record(
         candidates=_candidates(stored),
         calibrated=calibration_records(predictor.calibration, stored.calibrated),
         scores=scores_records(predictor.calibration),
+        decisions=decision_records(stored.decisions),
         representation=representation,
         weights_sha256=weights_sha256,
         profiles_sha256=profiles_sha256,

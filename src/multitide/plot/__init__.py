@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from multitide.plot._calibration import calibration_curves
 from multitide.plot._confusion import confusion
+from multitide.plot._curves import precision_recall_curve, roc_curve
 from multitide.plot._gradients import flow_by_step
 from multitide.plot._ranks import mean_ranks
 from multitide.plot._reasons import importance, importance_in_time, sample_reasons
@@ -43,10 +44,12 @@ __all__ = [
     "importances",
     "learning_curves",
     "mean_ranks",
+    "precision_recall_curve",
     "predicted_vs_measured",
     "reliability",
     "residuals",
     "right_by_label",
+    "roc_curve",
     "sample_reasons",
     "task_matrix",
     "task_weights",

@@ -28,6 +28,7 @@ from multitide.reports._calibration_section import (
     calibration_sections,
     reliability_figures,
 )
+from multitide.reports._class_sections import class_sections, curve_figures
 from multitide.reports._figures import Draw, file_names, save_figure
 from multitide.reports._markdown import code, code_block, markdown
 from multitide.reports._model_lines import (
@@ -132,6 +133,7 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         "## Metrics on the test set",
         markdown_table(_judged(metrics)),
         _about_metrics(metrics),
+        *class_sections(report.estimator, report.prepared.test_sets, report.decoded),
     ]
     if sentences := _to_look_at(report):
         items = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
@@ -188,9 +190,9 @@ def _write_figures(report: RunReport, folder: Path) -> list[Path]:
                 figures.append(
                     ("_".join(words), _task_figure(task, test_set, predictions))
                 )
-    figures += reliability_figures(
-        report.estimator, report.prepared.test_sets, report.decoded
-    )
+    known = report.estimator, report.prepared.test_sets, report.decoded
+    figures += curve_figures(*known)
+    figures += reliability_figures(*known)
     paths = []
     names = file_names([name for name, _ in figures])
     for name, (_, draw) in zip(names, figures, strict=True):

@@ -10,12 +10,15 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field, PlainValidator
+from pydantic import Field
 from torch import Tensor
 
 from multitide._checks import suggest
 from multitide.errors import DataError, MultitideWarning
 from multitide.tasks._class_losses import ClassLoss
+from multitide.tasks._class_problems import class_problem
+from multitide.tasks._class_weight import ClassWeight
+from multitide.tasks._deciding import DecidingTarget
 from multitide.tasks._label_column import (
     Value,
     distinct_values,
@@ -25,6 +28,7 @@ from multitide.tasks._label_column import (
     unusable_values,
 )
 from multitide.tasks._metrics import (
+    BINARY,
     CLASSIFICATION,
     SMALLEST_PROBABILITY,
     classification_metrics,
@@ -33,30 +37,10 @@ from multitide.tasks._metrics import (
 from multitide.tasks._task import (
     SMALLEST_TRIVIAL_LOSS,
     Column,
-    Target,
     TargetConfig,
     Task,
 )
-
-# More distinct values than this, and more than half the number of labels, are more likely to be
-# names or numbers than classes.
-_MANY_CLASSES = 10
-
-
-def _check_class_weight(value: object) -> object:
-    if value is None or value == "balanced":
-        return value
-    if isinstance(value, dict) and all(map(_is_weight, value.values())):
-        return value
-    raise ValueError(
-        'None, "balanced" or a weight above 0 for some classes, e.g. {"leak": 5.0}'
-    )
-
-
-def _is_weight(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return 0 < value < float("inf")
+from multitide.tasks._threshold import Threshold
 
 
 @dataclass
@@ -81,16 +65,25 @@ class Classification(Task):
     label_smoothing : float, default=0.0
         This fraction of the target is distributed evenly over all classes, so that the network is
         not pushed towards probabilities of exactly 0 or 1.
+    positive : bool, int, float or str, optional
+        The positive class of two, which precision, recall, F1, ROC AUC and average precision are
+        about. Default: the rarer one of the training labels.
+    threshold : float, str or dict, optional
+        For two classes, the probability from which the positive one is predicted: a number, or how
+        it is chosen on samples that the model was not trained on: "f1", "balanced" (balanced
+        accuracy), "recall>=0.9" (with the best precision), "precision>=0.8" (with the best recall),
+        or the lowest cost, ``{"false_negative": 10, "false_positive": 1}``. Default: the more
+        probable class is predicted.
     """
 
     label_at: Literal["end", "start", "majority", "any"] = "end"
-    class_weight: Annotated[
-        str | dict[Value, float] | None, PlainValidator(_check_class_weight)
-    ] = None
+    class_weight: ClassWeight = None
     n_classes: Annotated[int, Field(ge=2)] | None = None
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     gamma: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    positive: bool | int | float | str | None = None
+    threshold: Threshold = None
 
     kind: ClassVar[str] = "classification"
 
@@ -102,38 +95,12 @@ class Classification(Task):
             return [unusable_problem(self.name, unusable)]
         if not values:
             return [no_label_problem(self.name, len(labels))]
-        problem = self._class_problem(values, int((positions >= 0).sum()))
+        of_two = {"positive": self.positive, "threshold": self.threshold}
+        n_labelled = int((positions >= 0).sum())
+        problem = class_problem(values, n_labelled, self.n_classes, of_two)
         if problem:
             return [f"`{self.name}` {problem}"]
         return []
-
-    def _class_problem(self, values: list[Value], n_labelled: int) -> str:
-        if len(values) == 1:
-            return (
-                "must have at least two classes; "
-                f"got only {values[0]!r} in {n_labelled} labels. "
-                "Remove it from the tasks, or "
-                "use samples with other labels."
-            )
-        if len(values) > max(_MANY_CLASSES, n_labelled / 2):
-            return (
-                "must have classes that repeat; "
-                f"got {len(values)} different "
-                f"values in {n_labelled} labels. "
-                "Declare the task as a regression "
-                "if these are numbers; "
-                "otherwise remove it from the tasks."
-            )
-        if self.n_classes is not None and len(values) != self.n_classes:
-            return (
-                f"must have {self.n_classes} classes, "
-                f"because `n_classes` is {self.n_classes}; "
-                f"got {len(values)} in {n_labelled} labels: "
-                f"{shorten(values)}. "
-                "Change or remove `n_classes`, "
-                "or use samples with all classes."
-            )
-        return ""
 
     def fit_target(
         self, labels: pd.DataFrame, weights: np.ndarray | None = None
@@ -167,7 +134,7 @@ class Classification(Task):
         return ClassificationTarget(self, config["classes"])
 
 
-class ClassificationTarget(Target):
+class ClassificationTarget(DecidingTarget):
     """The classes with their training frequencies and weights.
 
     Attributes
@@ -201,6 +168,22 @@ class ClassificationTarget(Target):
         self._position = {value: i for i, value in enumerate(self.classes)}
         # Another table or a configuration file may contain the classes 1, 2, ... as text.
         self._position_by_text = {str(value): i for i, value in enumerate(self.classes)}
+        self._positive = task.positive
+        self.add_thresholds(1, task.threshold)
+
+    @property
+    def positive(self) -> int | None:
+        """Position of the positive class of two; None if there are more."""
+        if self.n_outputs != 2:
+            return None
+        if self._positive is not None:
+            return self._known_position(self._positive)
+        first, second = self.frequencies.tolist()
+        return int(second <= first)
+
+    def name_positive(self, value: Value) -> None:
+        """Say which class is the positive one, whatever its frequency."""
+        self._positive = value
 
     def learn(self, counts: np.ndarray) -> None:
         """Fill the buffers from the number, or weight, of training rows per class, (n_classes,)."""
@@ -280,6 +263,10 @@ class ClassificationTarget(Target):
     def decide(self, decoded: np.ndarray) -> np.ndarray:
         """Return the position of the predicted class of each row, int64 (n_samples,)."""
         likely: np.ndarray = decoded.argmax(axis=1)
+        threshold = self.thresholds_or_none[0]
+        if threshold is not None and self.positive is not None:
+            said_yes = decoded[:, self.positive] >= threshold
+            likely = np.where(said_yes, self.positive, 1 - self.positive)
         return likely
 
     def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
@@ -307,6 +294,8 @@ class ClassificationTarget(Target):
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics in `metric_values`."""
+        if self.positive is not None:
+            return (*CLASSIFICATION, *BINARY)
         return CLASSIFICATION
 
     def metric_values(
@@ -316,7 +305,12 @@ class ClassificationTarget(Target):
         weights: np.ndarray | None = None,
     ) -> dict[str, float]:
         """Compare class probabilities with classes, all of them known."""
-        return classification_metrics(truth, decoded, weights)
+        predicted = None
+        if len(truth):
+            predicted = self.decide(decoded)
+        return classification_metrics(
+            truth, decoded, weights, positive=self.positive, predicted=predicted
+        )
 
     def decoded_losses(self, truth: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Return the weighted loss of each row in units of the trivial loss; NaN without a label.

@@ -15,6 +15,9 @@ Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
 HIGHER_IS_BETTER = {
     "accuracy": True,
     "balanced_accuracy": True,
+    "precision": True,
+    "recall": True,
+    "f1": True,
     "f1_macro": True,
     "roc_auc": True,
     "average_precision": True,

@@ -24,6 +24,8 @@ CLASSIFICATION = (
     "log_loss",
     *RELIABILITY,
 )
+# Of the positive class of two.
+BINARY = ("precision", "recall", "f1")
 REGRESSION = ("rmse", "mae", "r2", "mape")
 QUANTILE = ("pinball", "coverage", "width")
 MULTI_LABEL = (
@@ -45,7 +47,12 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 def classification_metrics(
-    codes: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+    codes: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    positive: int | None = None,
+    predicted: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Compare class probabilities with classes.
 
@@ -57,21 +64,28 @@ def classification_metrics(
         Probabilities of the classes seen in training.
     weights : ndarray, shape (n_samples,), optional
         How much each row counts.
+    positive : int, optional
+        The positive class of two.
+    predicted : ndarray of int, shape (n_samples,), optional
+        The predicted classes; by default the most probable ones.
 
     Returns
     -------
     dict of str to float
-        With two classes, ``roc_auc`` and ``average_precision`` refer to the second one. With more,
-        they are one-vs-rest means over the classes present. ``ece`` is the expected calibration
-        error: how far probabilities are from frequencies.
+        With a positive class, ``roc_auc`` and ``average_precision`` are its own, and so are
+        ``precision``, ``recall`` and ``f1``, which only it has. Otherwise, the first two are
+        one-vs-rest means over the classes present. ``ece`` is the expected calibration error: how
+        far probabilities are from frequencies.
     """
     from sklearn import metrics as sk  # not imported for a prediction
 
     if not len(codes) or not np.isfinite(probabilities).all():
-        return dict.fromkeys(CLASSIFICATION, np.nan)
-    predicted = probabilities.argmax(axis=1)
+        names = CLASSIFICATION if positive is None else (*CLASSIFICATION, *BINARY)
+        return dict.fromkeys(names, np.nan)
+    if predicted is None:
+        predicted = probabilities.argmax(axis=1)
     areas, precisions = [], []
-    for c in _rankable_classes(codes, probabilities.shape[1]):
+    for c in _rankable_classes(codes, probabilities.shape[1], positive):
         ranked = ranking(codes == c, probabilities[:, c], weights)
         areas.append(ranked.roc_auc)
         precisions.append(ranked.average_precision)
@@ -94,6 +108,26 @@ def classification_metrics(
         "average_precision": mean_or_nan(precisions),
         "log_loss": weighted_mean(log_losses(codes, probabilities), weights),
         **of_classes(codes, probabilities, weights),
+        **_of_positive(codes, predicted, positive, weights),
+    }
+
+
+def _of_positive(
+    codes: np.ndarray,
+    predicted: np.ndarray,
+    positive: int | None,
+    weights: np.ndarray | None,
+) -> dict[str, float]:
+    """Return precision, recall and F1 of the positive class; nothing without one."""
+    if positive is None:
+        return {}
+    yes, said_yes = codes == positive, predicted == positive
+    right = _total(yes & said_yes, weights)
+    n_yes, n_said = _total(yes, weights), _total(said_yes, weights)
+    return {
+        "precision": right / n_said if n_said else float("nan"),
+        "recall": right / n_yes if n_yes else float("nan"),
+        "f1": 2 * right / (n_yes + n_said) if n_yes + n_said else float("nan"),
     }
 
 
@@ -214,7 +248,10 @@ def quantile_metrics(
 
 
 def multi_label_metrics(
-    truth: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    weights: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Compare the probabilities of several yes/no labels with the known labels.
 
@@ -226,6 +263,8 @@ def multi_label_metrics(
         Probabilities of yes.
     weights : ndarray, shape (n_samples,), optional
         How much each row counts.
+    predicted : ndarray of bool, shape (n_samples, n_labels), optional
+        Where yes is predicted; by default where it is the more probable answer.
 
     Returns
     -------
@@ -238,7 +277,8 @@ def multi_label_metrics(
     if not len(truth) or not np.isfinite(probabilities).all():
         return dict.fromkeys(MULTI_LABEL, np.nan)
     known = ~np.isnan(truth)
-    predicted = probabilities > 0.5
+    if predicted is None:
+        predicted = probabilities > 0.5
     wrong = known & (predicted != (truth == 1))
     f1_scores, areas, precisions = [], [], []
     for i, rows in enumerate(known.T):
@@ -314,14 +354,16 @@ def mean_or_nan(values: np.ndarray | list[float]) -> float:
     return float("nan")
 
 
-def _rankable_classes(codes: np.ndarray, n_classes: int) -> list[int]:
+def _rankable_classes(
+    codes: np.ndarray, n_classes: int, positive: int | None
+) -> list[int]:
     """Return the classes for which some rows have the class and others do not.
 
-    With two classes, only the second one is considered.
+    With a positive class, only that one is considered; of two classes, otherwise the second.
     """
     counts = np.bincount(codes, minlength=n_classes)[:n_classes]
     if n_classes == 2:
-        counts[0] = 0
+        counts[0 if positive == 1 or positive is None else 1] = 0
     classes = []
     for c in np.flatnonzero((counts > 0) & (counts < len(codes))):
         classes.append(int(c))

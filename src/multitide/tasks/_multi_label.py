@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from multitide.errors import DataError
+from multitide.tasks._deciding import DecidingTarget
 from multitide.tasks._label_column import (
     Value,
     distinct_values,
@@ -26,6 +27,7 @@ from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._metrics import MULTI_LABEL, binary_log_losses, multi_label_metrics
 from multitide.tasks._several import SeveralTarget, label_weights
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
+from multitide.tasks._threshold import Threshold
 
 
 def _check_columns(columns: list[str]) -> list[str]:
@@ -39,7 +41,8 @@ class MultiLabel(Task):
     """Predict several yes/no labels at once, trained with binary cross-entropy.
 
     A row is used if at least one of its labels is known; its loss is the mean over its known
-    labels. The prediction is "yes" where the probability is above 0.5.
+    labels. The prediction is "yes" where the probability is above 0.5, unless `threshold` says
+    otherwise.
 
     Parameters
     ----------
@@ -51,12 +54,16 @@ class MultiLabel(Task):
     yes : bool, int, float or str, optional
         The value that means yes in all columns. Default: the second of the two values when sorted
         (True, 1, "yes").
+    threshold : float, str or dict, optional
+        The probability from which the prediction is yes, as in :class:`Classification`; rules
+        choose one for each label.
     """
 
     column: None = None
     label_at: Literal["end", "start", "majority", "any"] = "end"
     columns: Annotated[list[str], AfterValidator(_check_columns)] = ()  # type: ignore[assignment]
     yes: bool | int | float | str | None = None
+    threshold: Threshold = None
 
     kind: ClassVar[str] = "multi_label"
 
@@ -142,7 +149,7 @@ class MultiLabel(Task):
         return MultiLabelTarget(self, config["answers"])
 
 
-class MultiLabelTarget(SeveralTarget):
+class MultiLabelTarget(SeveralTarget, DecidingTarget):
     """The two values of each column; codes are 1 for yes and 0 for no.
 
     Attributes
@@ -158,6 +165,7 @@ class MultiLabelTarget(SeveralTarget):
         self.n_outputs = len(task.columns)
         self.register_buffer("bias", torch.zeros(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))
+        self.add_thresholds(self.n_outputs, task.threshold)
 
     def learn(self, truth: np.ndarray, of_rows: np.ndarray | None = None) -> None:
         """Fill the buffers from the training labels, (n, n_columns), both values in each column.
@@ -238,6 +246,9 @@ class MultiLabelTarget(SeveralTarget):
     def decide(self, decoded: np.ndarray) -> np.ndarray:
         """Return for each label whether yes is predicted, bool (n_samples, n_columns)."""
         said_yes: np.ndarray = decoded > 0.5
+        for column, threshold in enumerate(self.thresholds_or_none):
+            if threshold is not None:
+                said_yes[:, column] = decoded[:, column] >= threshold
         return said_yes
 
     def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
@@ -266,7 +277,7 @@ class MultiLabelTarget(SeveralTarget):
         weights: np.ndarray | None = None,
     ) -> dict[str, float]:
         """Compare the probabilities of yes with the known labels."""
-        return multi_label_metrics(truth, decoded, weights)
+        return multi_label_metrics(truth, decoded, weights, self.decide(decoded))
 
     def to_config(self) -> TargetConfig:
         """Return the values that mean no and yes."""

@@ -23,9 +23,10 @@ from multitide.study.design._study_data import (
     TestGroups,
     split_data,
 )
-from multitide.tasks import Target, Task, labelled
+from multitide.tasks import ClassificationTarget, Target, Task, labelled
+from multitide.tasks._label_column import Value
 
-Value = TypeVar("Value")
+Setting = TypeVar("Setting")
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,20 @@ class Question:
         """
         rows = self.data.splits[fold].train
         training = self.y.iloc[rows].reset_index(drop=True)
-        return self.task.fit_target(
+        target = self.task.fit_target(
             training, self.data.weights_of(self.task.name, rows)
         )
+        if isinstance(target, ClassificationTarget) and target.positive is not None:
+            target.name_positive(self._rarer(target))
+        return target
+
+    def _rarer(self, target: ClassificationTarget) -> Value:
+        """Return the positive class: the rarer one of all samples, the same in all folds."""
+        if target.task.positive is not None:
+            return target.task.positive
+        codes = target.positions(self.y)[0]
+        first, second = (codes == 0).sum(), (codes == 1).sum()
+        return target.classes[int(second <= first)]
 
     def counts(self, fold: int, seed: int = 0) -> pd.Series:
         """Return the number of labelled samples in each set of a fold, as a seed sees them."""
@@ -225,8 +237,8 @@ def make_protocol(
 
 
 def _by_data_set(
-    parameter: str, value: Value | Mapping[str, Value], names: Sequence[str]
-) -> dict[str, Value | None]:
+    parameter: str, value: Setting | Mapping[str, Setting], names: Sequence[str]
+) -> dict[str, Setting | None]:
     """Return an argument for every data set: its entry in a dict, or one value for all."""
     if isinstance(value, Mapping):
         check_names(value, names, parameter)

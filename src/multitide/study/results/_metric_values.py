@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from multitide.tasks import Target
+from multitide.tasks import ClassificationTarget, Target
 from multitide.tasks._metrics import log_losses
 from multitide.tasks._own_metric import Metric
 
@@ -78,13 +78,21 @@ def row_values(metric: str, folds: Sequence[FoldAnswers]) -> np.ndarray:
     for fold in folds:
         answers = fold.target.point(fold.answers)
         if metric == "accuracy":
-            values = (answers.argmax(axis=1) == fold.labels).astype(float)
+            values = (_decided(fold) == fold.labels).astype(float)
         elif metric == "log_loss":
             values = log_losses(fold.labels, answers)
         else:
             values = np.abs(answers - fold.labels)
         parts.append(values)
     return np.concatenate(parts)
+
+
+def _decided(fold: FoldAnswers) -> np.ndarray:
+    """Return the predicted classes."""
+    if isinstance(fold.target, ClassificationTarget):
+        return fold.target.decide(fold.answers)
+    predicted: np.ndarray = fold.answers.argmax(axis=1)
+    return predicted
 
 
 def metric_value(

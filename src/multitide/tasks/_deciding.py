@@ -1,0 +1,44 @@
+"""Targets whose predictions are decisions: yes from a probability on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from multitide.tasks._task import Target
+
+MORE_PROBABLE = -1.0  # stands for a threshold that no one has chosen
+
+
+class DecidingTarget(Target):
+    """A target with a threshold per yes/no answer.
+
+    Attributes
+    ----------
+    thresholds : Tensor, shape (n_answers,)
+        The probabilities from which yes is predicted; `MORE_PROBABLE`: if it is the more probable
+        answer. They belong to a model, not to the training labels: ``model.json`` holds them.
+    """
+
+    thresholds: Tensor
+
+    def add_thresholds(self, n: int, given: object) -> None:
+        """Create the buffer, with the threshold that the task has if it is a number."""
+        value = MORE_PROBABLE
+        if isinstance(given, (int, float)):
+            value = float(given)
+        thresholds = torch.full((n,), value, dtype=torch.float64)
+        self.register_buffer("thresholds", thresholds, persistent=False)
+
+    def set_thresholds(self, values: Sequence[float | None]) -> None:
+        """Set the thresholds; None stands for the more probable answer."""
+        known = [MORE_PROBABLE if value is None else value for value in values]
+        self.thresholds.copy_(torch.tensor(known, dtype=torch.float64))
+
+    @property
+    def thresholds_or_none(self) -> list[float | None]:
+        """The thresholds; None where the more probable answer is predicted."""
+        values = self.thresholds.tolist()
+        return [None if value == MORE_PROBABLE else value for value in values]
