@@ -93,3 +93,10 @@ def test_settings_of_the_arm_are_part_of_the_configuration() -> None:
     comparison = study(fast=(TOGETHER, [HELP, HELP, HELP]))
     settings = recommended_settings(comparison, recommend(comparison))
     assert settings == {"lr": 0.1, "sharing": {"name": "hard"}}
+
+
+def test_a_task_that_gains_only_from_one_that_is_hurt_is_said() -> None:
+    found = recommend(study(hard=(TOGETHER, [HELP, HURT, HURT])))
+    assert found.in_words == "Train every task in a network of its own."
+    assert found.arm == "alone"
+    assert "“hard” helps fault but hurts load and life" in found.confidence_in_words

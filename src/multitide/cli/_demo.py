@@ -106,7 +106,7 @@ def demo(
     show_truth(run_study(loaded, data, folder / "compare", {}, verbose=not quiet))
     show_next(
         ("Report of the comparison", f"{folder}/compare/report.html"),
-        ("Report of the run", f"{folder}/run/report.md"),
+        ("Report of the run", f"{folder}/run/report.html"),
         ("Train again yourself", f"multitide fit {quoted(config)}"),
         ("Start with your own table", "multitide init YOUR.csv"),
     )

@@ -242,7 +242,7 @@ def fit_and_show(
     n_test = sum(len(data.split.test) for data in run.data)
     show_metrics(run.metrics, f"Test set, {n_test} samples")
     show_fitted(run.estimator)
-    content = " (model, history, metrics, report.md, config.toml)"
+    content = " (model, history, metrics, report.html, config.toml)"
     say("\nWritten: ", bold(folder), content)
     if has_ended_early(folder):
         repeat = f"multitide fit {quoted(folder / 'config.toml')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from multitide.reports._model_lines import (
     training_sentences,
 )
 from multitide.reports._pages import markdown_table
+from multitide.reports._write_run_page import RunPage, write_run_page
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
 from multitide.tasks._metric_table import better_than_trivial, disagreement
@@ -113,7 +114,7 @@ class RunReport:
 
 
 def write_run_report(report: RunReport, folder: Path) -> Path:
-    """Write ``report.md`` and its figures into an existing run folder.
+    """Write ``report.md``, its figures and ``report.html`` into an existing run folder.
 
     Returns
     -------
@@ -135,7 +136,8 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         _about_metrics(metrics),
         *class_sections(report.estimator, report.prepared.test_sets, report.decoded),
     ]
-    if sentences := _to_look_at(report):
+    sentences = _to_look_at(report)
+    if sentences:
         items = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
         sections += ["## To look at", items]
     test_sets = report.prepared.test_sets
@@ -146,7 +148,30 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
     write_file(path, "\n\n".join(sections) + "\n")
+    write_run_page(_page(report, sentences, figures), folder)
     return path
+
+
+def _page(
+    report: RunReport, to_look_at: Sequence[str], figures: Sequence[Path]
+) -> RunPage:
+    tables = {
+        "Tasks": _by_data_set(report, _described),
+        "Labelled samples": _by_data_set(report, lambda _, data: labelled_counts(data)),
+    }
+    if isinstance(report.estimator, Ensemble):
+        tables["Members"] = member_table(report.estimator)
+    elif len(candidates := candidate_table(report.estimator)):
+        tables["Candidates"] = candidates
+    return RunPage(
+        title=report.title,
+        command=report.command,
+        metrics=_judged(report.metrics),
+        to_look_at=to_look_at,
+        figures=figures,
+        tables=tables,
+        versions=named_values(installed_versions()),
+    )
 
 
 def _parts(model: Model) -> list[str]:

@@ -31,6 +31,8 @@ class Recommendation:
         Whether an arm of the study had exactly these networks.
     sure, undecided : list of str
         Tasks for which the study is clear about it, and those for which it cannot tell.
+    note : str
+        What no grouping of the tasks can have.
     """
 
     arm: str
@@ -38,13 +40,14 @@ class Recommendation:
     measured: bool
     sure: list[str]
     undecided: list[str]
+    note: str = ""
 
     @property
     def confidence(self) -> str:
         """Return "high", "medium" or "low"."""
         if not self.sure:
             return LOW
-        if self.undecided or not self.measured:
+        if self.undecided or self.note or not self.measured:
             return MEDIUM
         return HIGH
 
@@ -81,6 +84,8 @@ class Recommendation:
                 "No arm had exactly these networks: the gains are those of "
                 f"“{self.arm}”. Add them as an arm to measure them."
             )
+        if self.note:
+            sentences.append(self.note)
         return " ".join(sentences)
 
 
@@ -114,6 +119,8 @@ def recommend(comparison: Comparison) -> Recommendation:
         if kept:
             networks.append(kept)
     networks += [[task] for task in hurt]
+    if hurt and all(len(group) == 1 for group in networks):
+        return _torn(comparison, of_arm)
     followed = _arm_with(comparison, networks, arm)
     if followed is not None and followed != arm:
         arm = followed
@@ -141,6 +148,20 @@ def _stay(comparison: Comparison, gains: pd.DataFrame) -> Recommendation:
         else:
             undecided.append(task)
     return Recommendation(reference, networks, True, sure, undecided)
+
+
+def _torn(comparison: Comparison, of_arm: pd.DataFrame) -> Recommendation:
+    """Recommend the reference where an arm helps some tasks only with those that it hurts."""
+    helped = of_arm.index[of_arm["verdict"] == HELPS].tolist()
+    hurt = of_arm.index[of_arm["verdict"] == HURTS].tolist()
+    unclear = of_arm.index[of_arm["verdict"] == CANNOT_TELL].tolist()
+    sure = [task for task in of_arm.index if task not in unclear]
+    networks = comparison.settings[comparison.reference]["groups"]
+    note = (
+        f"“{of_arm['arm'].iloc[0]}” helps {_named(helped)} but hurts {_named(hurt)}, which it "
+        "trains in the same network: follow it if the first matters more."
+    )
+    return Recommendation(comparison.reference, networks, True, sure, unclear, note)
 
 
 def _arm_with(
