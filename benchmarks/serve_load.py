@@ -61,6 +61,12 @@ def start(folder: Path, engine: str) -> tuple[subprocess.Popen[str], int]:
     raise SystemExit("the server did not start")
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the time of the processor that a process has taken, on Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(port: int, body: bytes, end: float, took: list[float]) -> None:
     """Send one request after the other until the time is over."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -90,6 +96,7 @@ def main() -> None:
             for _ in range(WARM_UP):
                 ask(port, body, time.perf_counter() + 1e-9, [])
             took: list[float] = []
+            before = cpu_seconds(server.pid)
             end = time.perf_counter() + arguments.seconds
             threads = []
             for _ in range(arguments.connections):
@@ -98,10 +105,12 @@ def main() -> None:
                 threads.append(thread)
             for thread in threads:
                 thread.join()
+            spent = cpu_seconds(server.pid) - before
         finally:
             server.terminate()
             server.wait()
     p50, p99 = np.percentile(took, [50, 99]) * 1e3
+    print(f"{spent / len(took) * 1e3:.1f} ms of the processor per request")
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(
         f"{len(took) / arguments.seconds:.0f} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"

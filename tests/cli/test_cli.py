@@ -21,6 +21,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.cli import app
 from multitide.data._simulate_rig import simulate_rig
 from multitide.data.tables._read_table import read_table
+from multitide.exporting import _require_onnx
 from multitide.study import Comparison, LabelCurve
 from multitide.study.conditions._conditions import TITLES
 
@@ -892,13 +893,27 @@ def test_the_demo_trains_compares_and_tells_the_truth(
     )
     monkeypatch.setattr(demo, "CONFIG", quick)
     monkeypatch.setattr(demo, "N_RUNS", 200)
+    monkeypatch.setattr(_require_onnx, "PACKAGES", ("onnx_that_is_not_there",))
     (folder / "multitide-demo").mkdir()
     output = call("demo", "--quiet").stdout
     told = output[output.index("Found and true") :]
     assert "severity, remaining_life" in told.splitlines()[3]
     assert "no other task" in told.splitlines()[6]
+    assert "multitide export multitide-demo-2/run" in " ".join(output.split())
     names = {path.name for path in (folder / "multitide-demo-2").iterdir()}
     assert names == {"rig.csv", "labels.csv", "multitide.toml", "run", "compare"}
+
+
+@pytest.mark.slow
+def test_the_demo_exports_the_model_of_its_run(
+    call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1")
+    monkeypatch.setattr(demo, "CONFIG", quick.replace("n_seeds = 5", "n_seeds = 1"))
+    monkeypatch.setattr(demo, "N_RUNS", 200)
+    output = " ".join(call("demo", "--quiet").stdout.split())
+    assert "Its predictions of all 200 runs are those of the model" in output
+    assert (folder / "multitide-demo" / "model.onnx").is_file()
 
 
 WRONG = [

@@ -30,6 +30,7 @@ SLOW = {
     "guide/tasks",
     "guide/ensembles",
     "guide/export",
+    "guide/microcontrollers",
     "guide/retraining",
     "guide/representations",
     "ko/start",

@@ -33,6 +33,13 @@ def zeros(n_rows: int) -> bytes:
     return stream.getvalue()
 
 
+def wide() -> bytes:
+    stream = io.BytesIO()
+    columns = {f"c{i}": np.zeros(1000) for i in range(1000)}
+    pq.write_table(pa.table(columns), stream, compression="zstd", use_dictionary=False)
+    return stream.getvalue()
+
+
 def nested() -> bytes:
     stream = io.BytesIO()
     pq.write_table(pa.table({"a": [[1.0]] * 20, "b": [1.0] * 20}), stream)
@@ -71,6 +78,7 @@ HOSTILE: list[tuple[str, bytes, int]] = [
     (JSON, json.dumps({"windows": [[[0] * 12] * 2] * 200}).encode(), 413),
     (PARQUET, b"PAR1" + b"\x00" * 100 + b"PAR1", 422),
     (PARQUET, zeros(1_000_000), 413),
+    (PARQUET, wide(), 413),
     (PARQUET, nested(), 422),
     (STREAM, b"\xff\xff\xff\xff" + b"\x7f" * 100, 422),
     (STREAM, b"ARROW1", 422),

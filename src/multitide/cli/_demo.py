@@ -104,11 +104,46 @@ def demo(
     with quietly():
         data = loaded.read_all()
     show_truth(run_study(loaded, data, folder / "compare", {}, verbose=not quiet))
+    export_run(folder, rig)
     show_next(
         ("Report of the comparison", f"{folder}/compare/report.html"),
         ("Report of the run", f"{folder}/run/report.html"),
         ("Train again yourself", f"multitide fit {quoted(config)}"),
         ("Start with your own table", "multitide init YOUR.csv"),
+    )
+
+
+def export_run(folder: Path, rig: Samples) -> None:
+    """Export the model of the run, and say how nearly the file predicts what the model does."""
+    import numpy as np
+
+    from multitide._load import load
+    from multitide.cli._terminal import bold, say
+    from multitide.errors import MissingDependencyError
+    from multitide.exporting._export import export
+    from multitide.exporting._onnx_engine import OnnxEngine
+
+    model, path = load(folder / "run"), folder / "model.onnx"
+    try:
+        export(model, path)
+    except MissingDependencyError:
+        say(
+            'With pip install "multitide[onnx]", '
+            f"`multitide export {folder}/run model.onnx` makes a file of the model "
+            "that predicts without torch."
+        )
+        return
+    engine = OnnxEngine(path.read_bytes(), model.stored_, model.data_[0])
+    found = engine(rig)
+    largest = 0.0
+    for task, expected in model.decode(rig).items():
+        error = np.abs(found[task] - expected) / np.maximum(np.abs(expected), 1)
+        largest = max(largest, float(error.max()))
+    say(
+        "Exported: ",
+        bold(path),
+        f". Its predictions of all {len(rig):,} runs are those of the model "
+        f"(largest relative difference {largest:.0e}).",
     )
 
 

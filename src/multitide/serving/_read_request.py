@@ -29,7 +29,7 @@ ARROW_FILE = "application/vnd.apache.arrow.file"
 KINDS = (JSON, CSV, PARQUET, ARROW_STREAM, ARROW_FILE)
 
 UPLOAD = "upload.csv"
-MOST_CELL_BYTES = 64  # of an uncompressed table, per value
+MOST_GROWTH = 4  # of a compressed table, in sizes of the largest body
 MOST_COLUMNS = 10_000
 
 
@@ -258,7 +258,7 @@ def _check_rows(n_rows: int, limits: Limits) -> None:
 
 def _check_bytes(n_bytes: int, limits: Limits) -> None:
     """Raise if a compressed table grows to far more than its body may have."""
-    most = max(limits.n_bytes * 4, limits.rows * MOST_CELL_BYTES)
+    most = MOST_GROWTH * limits.n_bytes
     if n_bytes > most:
         raise Refusal(
             413, f"The data must have at most {most:,} bytes without compression."
