@@ -45,6 +45,7 @@ _PUBLIC = {
         "Metric",
         "MultiLabel",
         "Regression",
+        "Survival",
         "Task",
         "describe_tasks",
     ),

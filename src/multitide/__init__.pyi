@@ -60,6 +60,7 @@ from multitide.tasks import Forecast as Forecast
 from multitide.tasks import Metric as Metric
 from multitide.tasks import MultiLabel as MultiLabel
 from multitide.tasks import Regression as Regression
+from multitide.tasks import Survival as Survival
 from multitide.tasks import Task as Task
 from multitide.tasks import describe_tasks as describe_tasks
 from multitide.training import AffinityRecorder as AffinityRecorder

@@ -19,8 +19,8 @@ def prediction_rows(
 ) -> pd.DataFrame:
     """Return one row per sample: its origin, predictions, probabilities and quantiles.
 
-    The columns of the latter are ``p(task=class)``, ``p(label)`` and ``q(task=level)``. With the
-    level of an interval, the intervals and sets follow.
+    The columns of the latter are ``p(task=class)``, ``p(label)`` and ``q(task=level)``; the risk of
+    a survival task is ``risk(task)``. With the level of an interval, the intervals and sets follow.
     """
     import pandas as pd
 
@@ -31,6 +31,7 @@ def prediction_rows(
         prediction_table,
         probability_tables,
         quantile_tables,
+        risk_table,
     )
 
     if interval is not None:
@@ -48,6 +49,8 @@ def prediction_rows(
         for level in table:
             names.append(f"q({task}={level:g})")
         tables.append(table.set_axis(names, axis=1))
+    risks = risk_table(model.targets_, decoded)
+    tables.append(risks.set_axis([f"risk({task})" for task in risks], axis=1))
     if interval is not None:
         table = interval_table(model.targets_, model.scores_, decoded, interval)
         tables.append(table.map(_as_text))

@@ -9,7 +9,7 @@ import numpy as np
 
 from multitide.fitting._decide import Decision
 from multitide.network._network import Predictor
-from multitide.tasks import ClassificationTarget, Target
+from multitide.tasks import ClassificationTarget, SurvivalTarget, Target
 from multitide.tasks._deciding import DecidingTarget
 from multitide.training._decode_samples import Decoded
 
@@ -47,12 +47,16 @@ def aligned(
 ) -> Decoded:
     """Return a fit's predictions with one column per class of the reference targets, in float64.
 
-    A class that the fit does not know has probability 0.
+    A class that the fit does not know has probability 0. Survival curves are read at the reference
+    targets' intervals.
     """
     found = {}
     for task, values in decoded.items():
         found[task] = values.astype(np.float64)
         target, own = targets[task], predictor.target(task)
+        if isinstance(target, SurvivalTarget) and isinstance(own, SurvivalTarget):
+            found[task] = own.at_edges(found[task], target.edges)
+            continue
         if not isinstance(target, ClassificationTarget):
             continue
         if not isinstance(own, ClassificationTarget) or own.classes == target.classes:

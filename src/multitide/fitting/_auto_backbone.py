@@ -202,6 +202,8 @@ def _growable_tasks(groups: Sequence[TaskGroup]) -> tuple[list[Task], list[Task]
         if not group.has_validation:
             continue
         for target in group.targets:
+            if not is_growable(target, "boosting"):
+                continue
             if n_boosted(target) <= MOST_BOOSTED:
                 by_boosting.append(target.task)
             elif is_growable(target, "extra_trees"):

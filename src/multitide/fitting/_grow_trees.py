@@ -14,7 +14,12 @@ from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
 from multitide.fitting._grown_boosting import BoostedPart, GrownBoosting
 from multitide.fitting._grown_trees import Grown, GrownForest
-from multitide.tasks import ClassificationTarget, RegressionTarget, Target
+from multitide.tasks import (
+    ClassificationTarget,
+    RegressionTarget,
+    SurvivalTarget,
+    Target,
+)
 from multitide.tasks._forecast import ForecastTarget
 from multitide.tasks._multi_label import MultiLabelTarget
 from multitide.tasks._several import SeveralTarget
@@ -60,17 +65,22 @@ def check_growable(targets: list[Target], kind: str) -> None:
     refused = []
     for target in targets:
         if not is_growable(target, kind):
-            refused.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
+            refused.append(f"{target.task.name!r} ({target.task.kind})")
     if refused:
         raise ParameterError(
-            f"`tasks` must have no quantiles with trees of kind={kind!r}; "
-            f"got {', '.join(refused)}. "
-            "Use kind='boosting', or train a network."
+            f"`tasks` must have no times of survival with trees, and no quantiles with "
+            f"kind='extra_trees'; got {', '.join(refused)} with kind={kind!r}. "
+            "Use kind='boosting' for quantiles, or train a network."
         )
 
 
 def is_growable(target: Target, kind: str) -> bool:
-    """Return whether trees of a kind can answer a task: all but quantiles by extra trees."""
+    """Return whether trees of a kind can answer a task.
+
+    There are none for times of survival, and no extra trees for quantiles.
+    """
+    if isinstance(target, SurvivalTarget):
+        return False
     return kind == "boosting" or not is_quantiles(target)
 
 

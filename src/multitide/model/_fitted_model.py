@@ -36,6 +36,8 @@ from multitide.model._prediction import (
     prediction_table,
     probability_tables,
     quantile_tables,
+    risk_table,
+    survival_tables,
 )
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
@@ -136,6 +138,36 @@ class FittedModel(HasClasses):
         tables = {}
         for name, each in decoded.items():
             tables[name] = quantile_tables(self.targets_, each)
+        return data_sets.like_input(tables)
+
+    def predict_survival(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> Tables | dict[str, Tables]:
+        """Return the survival curves of every :class:`~multitide.Survival` task.
+
+        A column per time, the end of an interval: the probability that the event happens later. If
+        `X` is a dict of data sets, so is the result.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = survival_tables(self.targets_, each)
+        # Without a name for it, mypy would infer a union within a union.
+        found = data_sets.like_input(tables)
+        return found  # noqa: RET504
+
+    def predict_risk(
+        self, X: Data, *, static: pd.DataFrame | None = None
+    ) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Return the risk of every :class:`~multitide.Survival` task, one column per task.
+
+        It is the share of the time up to the horizon that is expected to be lost, from 0 to 1: one
+        minus the mean of the survival curve. If `X` is a dict of data sets, so is the result.
+        """
+        data_sets, decoded = self._decode(X, static=static)
+        tables = {}
+        for name, each in decoded.items():
+            tables[name] = risk_table(self.targets_, each)
         return data_sets.like_input(tables)
 
     @overload

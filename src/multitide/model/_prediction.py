@@ -24,7 +24,7 @@ from multitide.model._store import StoredModel
 from multitide.model._stored_representation import chunks
 from multitide.network._network import Predictor
 from multitide.representations import represent
-from multitide.tasks import Target, label_names
+from multitide.tasks import SurvivalTarget, Target, label_names
 from multitide.tasks._own_metric import Metric
 from multitide.tasks._task import Column
 from multitide.training._decode_samples import Decoded, decode_samples, joined
@@ -172,6 +172,26 @@ def probability_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.Data
         if table is not None:
             tables[name] = table
     return tables
+
+
+def survival_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:
+    """Return the survival curves of every task that predicts any, by task."""
+    tables = {}
+    for name, values in decoded.items():
+        target = model.target(name)
+        if isinstance(target, SurvivalTarget):
+            tables[name] = target.survival(values)
+    return tables
+
+
+def risk_table(model: HasTargets, decoded: Decoded) -> pd.DataFrame:
+    """Return the risks of every task that predicts survival curves, one column per task."""
+    risks = {}
+    for name, values in decoded.items():
+        target = model.target(name)
+        if isinstance(target, SurvivalTarget):
+            risks[name] = target.risk(values)
+    return pd.DataFrame(risks)
 
 
 def quantile_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:

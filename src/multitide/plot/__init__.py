@@ -27,6 +27,7 @@ from multitide.plot._study import (
     task_weights,
     verdict_gains,
 )
+from multitide.plot._survival import survival_times
 from multitide.plot._tuning import importances, trials
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "right_by_label",
     "roc_curve",
     "sample_reasons",
+    "survival_times",
     "task_matrix",
     "task_weights",
     "trials",

@@ -24,7 +24,7 @@ from multitide.model._schema import DataRecord
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network, Predictor
 from multitide.reasons._explanation import SampleReasons, TaskReasons
-from multitide.tasks import Target
+from multitide.tasks import SurvivalTarget, Target
 
 N_STEPS = 64  # of the integral
 PER_CALL = 16  # series that go through the network at once
@@ -249,6 +249,8 @@ def answer_of(target: Target, decoded: np.ndarray) -> Answer:
     if target.quantiles(decoded) is not None:
         column = int(np.flatnonzero(decoded[0] == target.point(decoded)[0])[0])
         return Answer(f"median of {task}", column)
+    if isinstance(target, SurvivalTarget):
+        return Answer(f"mean of the survival curve of {task}")
     if decoded.ndim > 1:
         return Answer(f"mean of {task} over its {decoded.shape[1]} values")
     return Answer(task)

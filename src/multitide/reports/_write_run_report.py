@@ -79,6 +79,7 @@ FIGURES: dict[str, Callable[..., object]] = {
     "classification": plot.confusion,
     "multi_label": plot.right_by_label,
     "forecast": plot.error_by_step,
+    "survival": plot.survival_times,
 }
 
 

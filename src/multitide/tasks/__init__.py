@@ -12,6 +12,7 @@ from multitide.tasks._own_metric import Metric
 from multitide.tasks._registry import TASKS
 from multitide.tasks._regression import Regression, RegressionTarget
 from multitide.tasks._resolve_tasks import infer_tasks, resolve_tasks
+from multitide.tasks._survival import Survival, SurvivalTarget
 from multitide.tasks._task import Target, Task
 from multitide.tasks._task_config import task_from_config, task_to_config
 
@@ -27,6 +28,8 @@ __all__ = [
     "MultiLabelTarget",
     "Regression",
     "RegressionTarget",
+    "Survival",
+    "SurvivalTarget",
     "Target",
     "Task",
     "describe_tasks",

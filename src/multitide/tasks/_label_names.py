@@ -29,8 +29,13 @@ def label_names(tasks: Iterable[Task]) -> list[str]:
 
 
 def labelled(tasks: Sequence[Task], y: pd.DataFrame) -> pd.DataFrame:
-    """Return one column per task: 1 where any of its columns has a label, NaN elsewhere."""
+    """Return one column per task: 1 where it has a label, NaN elsewhere."""
     known = {}
     for task in tasks:
-        known[task.name] = np.where(y[task.columns].notna().any(axis=1), 1.0, np.nan)
+        there = y[task.columns].notna()
+        if task.needs_all_columns:
+            has_label = there.all(axis=1)
+        else:
+            has_label = there.any(axis=1)
+        known[task.name] = np.where(has_label, 1.0, np.nan)
     return pd.DataFrame(known, index=y.index)

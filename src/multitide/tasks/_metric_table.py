@@ -36,6 +36,8 @@ HIGHER_IS_BETTER = {
     "skill": True,
     "nasa_score": False,
     "rmse_over_std": False,
+    "c_index": True,
+    "integrated_brier": False,
     "loss": False,
 }
 # Metrics that are best at a level in between; see `Target.level_of`.

@@ -14,7 +14,12 @@ from torch import Tensor
 
 from multitide._weighted_mean import weighted_mean
 from multitide.errors import DataError
-from multitide.tasks._label_column import as_numbers, not_finite_problem, number_problem
+from multitide.tasks._label_column import (
+    Value,
+    as_numbers,
+    not_finite_problem,
+    number_problem,
+)
 from multitide.tasks._losses import LOSSES
 from multitide.tasks._metrics import (
     QUANTILE,
@@ -57,6 +62,9 @@ class Regression(Task):
     metrics : sequence of {"nasa_score", "rmse_over_std"}
         Metrics in addition to the usual ones: the score of remaining lives of the PHM challenge
         2008 (late predictions cost more), and the RMSE in standard deviations of the labels.
+    cap : float, optional
+        Labels above it count as `cap`, in training and in metrics. For remaining life, whose large
+        values no sensor shows yet: ``cap=125``. Predictions are not capped.
     """
 
     loss: Literal["mse", "mae", "huber", "quantile"] = "mse"
@@ -67,15 +75,26 @@ class Regression(Task):
         0.9,
     )
     metrics: tuple[Literal["nasa_score", "rmse_over_std"], ...] = ()
+    cap: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     kind: ClassVar[str] = "regression"
 
     def label_problems(self, labels: pd.DataFrame) -> list[str]:
         """Return a message if these labels cannot be used as numbers."""
-        problem = number_problem(self.name, *as_numbers(labels[self.name]))
+        numbers, refused = self.read_labels(labels)
+        problem = number_problem(self.name, numbers, refused)
+        if problem and self.cap is not None and not refused:
+            problem += f" `cap` is {self.cap:g}: labels above it count as {self.cap:g}."
         if problem:
             return [problem]
         return []
+
+    def read_labels(self, labels: pd.DataFrame) -> tuple[np.ndarray, list[Value]]:
+        """Read the labels as numbers, none above `cap`; see `as_numbers`."""
+        numbers, refused = as_numbers(labels[self.name])
+        if self.cap is not None:
+            numbers = np.minimum(numbers, self.cap)
+        return numbers, refused
 
     def fit_target(
         self, labels: pd.DataFrame, weights: np.ndarray | None = None
@@ -95,7 +114,7 @@ class Regression(Task):
             If there are no labels, a label is not a finite number, or all labels are equal.
         """
         self.check_labels(labels)
-        numbers, _ = as_numbers(labels[self.name])
+        numbers, _ = self.read_labels(labels)
         target = RegressionTarget(self)
         known = ~np.isnan(numbers)
         if weights is not None:
@@ -211,7 +230,7 @@ class RegressionTarget(StandardisedTarget):
         DataError
             If a label is not a finite number.
         """
-        numbers, refused = as_numbers(labels[self.task.name])
+        numbers, refused = self.task.read_labels(labels)
         if refused:
             raise DataError(not_finite_problem(self.task.name, refused))
         return numbers

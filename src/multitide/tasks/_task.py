@@ -64,6 +64,7 @@ class Task(Part, ABC):
     weight: str | None = field(default=None, kw_only=True)
 
     kind: ClassVar[str]
+    needs_all_columns: ClassVar[bool] = False  # a label is complete, or missing
 
     @property
     def columns(self) -> list[str]:

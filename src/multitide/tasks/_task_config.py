@@ -36,7 +36,9 @@ def task_from_config(config: Mapping[str, object]) -> Task:
         problems += _kind_needed_problems(values, where)
     raise_problems(problems)
     make: Callable[..., Task] = task_class
-    return make(**values)
+    task = make(**values)
+    task.check(where)  # also what is needed and absent
+    return task
 
 
 def _kind_needed_problems(values: Mapping[str, object], where: str) -> list[str]:

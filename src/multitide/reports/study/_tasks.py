@@ -28,6 +28,7 @@ MAX_LOSS = 3.0  # in units of the trivial loss; a run that diverges leaves the f
 SEVERAL_COLUMNS: dict[str, tuple[str, Callable[..., object]]] = {
     "forecast": ("Error by step", plot.error_by_step),
     "multi_label": ("Correct predictions by label", plot.right_by_label),
+    "survival": ("Times, predicted and measured", plot.survival_times),
 }
 
 
