@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
     budget: str
     conditions: bool
     until_conclusive: bool
+    robust: bool
     label_shares: list[float]
 
 
@@ -69,6 +70,13 @@ def compare(
             help="Add seeds until every verdict is settled, or the budget ends.",
         ),
     ] = False,
+    robust: Annotated[
+        bool,
+        typer.Option(
+            "--robust",
+            help="Repeat undecided and surprising arms at twice the length.",
+        ),
+    ] = False,
     label_shares: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +100,8 @@ def compare(
     options = _options(seeds, jobs, budget, conditions, label_shares)
     if until_conclusive:
         options["until_conclusive"] = True
+    if robust:
+        options["robust"] = True
     if chosen := engine_options(engine, address):
         options["engine"] = chosen["engine"]
     if len(configs) > 1:
@@ -234,11 +244,12 @@ def run_curve(
     from multitide.study._curve import folder_of
 
     arguments = _arguments(config, data, options, verbose)
-    if arguments.pop("until_conclusive", False):
-        raise ParameterError(
-            "`until_conclusive` must not be given with label shares; got true. "
-            "Run a study of all labels, or give the number of seeds."
-        )
+    for option in ("until_conclusive", "robust"):
+        if arguments.pop(option, False):
+            raise ParameterError(
+                f"`{option}` must not be given with label shares; got true. "
+                "Run a study of all labels."
+            )
     shares = arguments.pop("label_shares")
     samples = DataSets(_one_or_all(data)).only("`--label-shares`")
     curve = label_curve(samples, shares=shares, folder=folder, **arguments)

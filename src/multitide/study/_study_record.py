@@ -88,6 +88,8 @@ class FactsRecord(DataFacts):
     seconds: float = 0.0
     left_out: str = ""
     looks: str = ""
+    longer: list[dict[str, JsonValue]] = []
+    longer_words: str = ""
 
 
 class StudyRecord(RunsRecord):

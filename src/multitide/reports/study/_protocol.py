@@ -61,6 +61,7 @@ def protocol_items(comparison: Comparison) -> list[tuple[str, str]]:
     items += [
         ("Seeds", f"{len(seeds)} networks per arm and split"),
         ("Looks", str(facts.get("looks", ""))),
+        ("Longer training", str(facts.get("longer_words", ""))),
         ("Skipped", comparison.left_out),
         (
             "Reference",

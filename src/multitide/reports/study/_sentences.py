@@ -14,7 +14,7 @@ from multitide.methods import first_sentence
 from multitide.reports._pages import Row
 from multitide.sharing import SHARINGS
 from multitide.study import BASELINES, Comparison
-from multitide.study.results._tables import verdict_in_words
+from multitide.study.results._tables import gain_in_words, verdict_in_words
 
 # A sentence is text for Markdown and `Markup` for HTML, whichever the writer of names returns.
 Write: TypeAlias = Callable[[str], str]
@@ -250,6 +250,23 @@ def is_baseline(comparison: Comparison, arm: str) -> bool:
 def are_baselines(comparison: Comparison) -> pd.Series:
     """Return which rows of ``comparison.gains`` are those of baselines."""
     return comparison.gains["arm"].isin(comparison.baselines)
+
+
+def longer_table(comparison: Comparison) -> pd.DataFrame | None:
+    """Return the verdicts at twice the length as text; None if nothing was repeated."""
+    rows = (comparison.facts or {}).get("longer")
+    if not rows:
+        return None
+    table = pd.DataFrame(rows)
+    for name in ("gain", "longer_gain"):
+        table[name] = table[name].map(gain_in_words)
+    return table.rename(
+        columns={
+            "longer_gain": "gain at twice the length",
+            "longer_verdict": "verdict there",
+            "stands": "does it stand?",
+        }
+    )
 
 
 def doubts(comparison: Comparison) -> list[tuple[str, str]]:

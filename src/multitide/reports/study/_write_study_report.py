@@ -159,6 +159,7 @@ def page_content(
         "title": f"Should these {'data sets' if several else 'tasks'} share a network?",
         "headlines": [answer.words],
         "answer": answer,
+        "longer": sentences.longer_table(comparison),
         "doubts": sentences.doubts(comparison),
         "findings": sentences.headlines(comparison),
         "compared": sentences.compared(comparison),
