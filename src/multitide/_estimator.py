@@ -242,8 +242,10 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         ----------
         X : Samples, or array of shape (n_samples, n_channels, n_timepoints), or list of arrays
             The series, or a list of series (n_channels, n_timepoints_i) of different lengths; NaN
-            for missing values. For several data sets a dict of Samples by name: their channels,
-            lengths and tasks may differ, and a label column that several have is one task.
+            for missing values. An array (n_samples, n_features) holds vectors. Tables of sktime and
+            aeon ("pd-multiindex", "nested") are series too. For several data sets a dict of Samples
+            by name: their channels, lengths and tasks may differ, and a label column that several
+            have is one task.
         y : DataFrame, n_samples rows
             One column per task; NaN, None and blanks for missing labels. Not with `Samples`.
         static, groups, time, time_format : optional
@@ -384,9 +386,14 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         estimator.pretrain_history_ = read_history(folder / PRETRAINING)
         return estimator._take(stored)
 
+    @property
+    def n_features_in_(self) -> object:
+        """What scikit-learn calls the number of channels."""
+        return self.n_channels_in_
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
+        tags.input_tags.two_d_array = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         tags.target_tags.required = True

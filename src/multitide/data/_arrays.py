@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence, Sized
 from typing import cast
@@ -15,6 +16,7 @@ from multitide.data._plain_columns import plain_column
 from multitide.data._series_view import SeriesView
 from multitide.errors import DataError, MultitideWarning
 
+logger = logging.getLogger("multitide")
 FLOAT32_MAX = np.finfo(np.float32).max
 
 
@@ -42,24 +44,27 @@ def as_blocks(X: object) -> list[np.ndarray]:
     if isinstance(X, (list, tuple)) and _holds_matrices(X):
         return _with_equal_channels([_as_array(block) for block in X])
     array = _as_array(X)
+    if array.ndim == 2:
+        array = _as_vectors(array)
     if array.ndim != 3:
-        if array.ndim == 2:
-            hint = (
-                " For a single series use X[None]; "
-                "for one channel X[:, None, :]; "
-                "for vectors X[:, :, None]."
-            )
-        else:
-            hint = ""
         raise DataError(
             "`X` must have shape (n_samples, "
-            "n_channels, n_timepoints); "
-            f"got a {array.ndim}-D array "
-            f"of shape {array.shape}.{hint}"
+            "n_channels, n_timepoints), or (n_samples, n_features) for vectors; "
+            f"got a {array.ndim}-D array of shape {array.shape}. "
+            "Reshape your data: X.reshape(-1, 1) for one number per sample."
         )
     if 0 in array.shape:
         raise DataError(f"`X` must not be empty; got shape {array.shape}.")
     return list(array)
+
+
+def _as_vectors(array: np.ndarray) -> np.ndarray:
+    """Return vectors as series of one step."""
+    logger.info(
+        "`X` is 2-D: %d vectors of %d numbers. Series of one channel are X[:, None, :].",
+        *array.shape,
+    )
+    return array[:, :, None]
 
 
 def _as_array(values: object) -> np.ndarray:

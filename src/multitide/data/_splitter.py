@@ -6,16 +6,18 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, get_args
+from typing import Annotated, overload
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from pydantic import BeforeValidator, Field
 
 from multitide._checks import check_fraction, suggest
 from multitide._part import Part
 from multitide.data._calibration_labels import check_calibration_labels
 from multitide.data._column_of_sets import folds_by_value, sets_by_word
+from multitide.data._fold_pairs import as_samples, pairs_of
 from multitide.data._purging import purged, time_of, warn_of_overlap
 from multitide.data._rare_classes import (
     keep_every_class,
@@ -24,35 +26,11 @@ from multitide.data._rare_classes import (
 )
 from multitide.data._samples import Samples
 from multitide.data._split import Index, Split, nobody
+from multitide.data._split_rule import FEW, NOTHING_KEPT, REMEDIES, Rule, check_rule
 from multitide.data._strata import choose_groups, strata
 from multitide.errors import DataError, ParameterError
 
 logger = logging.getLogger("multitide")
-
-Rule = Literal["time", "group", "random", "column"]
-REMEDIES = {
-    "time": 'Label more of that period, or split by="group" or by="random".',
-    "group": 'Take other groups with `random_state`, or split by="time" or by="random".',
-    "random": "The task has too few labels: label more samples or leave the task out.",
-    "column": "Change the column, or leave the task out.",
-}
-FEW = "A table gives more with `series` (one sample a series) or `window`."
-NOTHING_KEPT = (
-    "`split` by {by} must leave samples to train on; "
-    "got none (all others overlap the held-out "
-    "ones in time, or there are none). "
-    'Hold out less, or split by="group".'
-)
-
-
-def _check_rule(by: object) -> object:
-    """Raise for the name of a column in place of a rule, with what to write instead."""
-    if isinstance(by, str) and by not in get_args(Rule):
-        raise ValueError(
-            "'time', 'group', 'random' or 'column' (to split by a column `c`: by = \"group\" and "
-            'column = "c" in [split], and extra = ["c"] in [data])'
-        )
-    return by
 
 
 @dataclass
@@ -82,7 +60,7 @@ class Splitter(Part):
         Seed of the draws.
     """
 
-    by: Annotated[Rule, BeforeValidator(_check_rule)] = "time"
+    by: Annotated[Rule, BeforeValidator(check_rule)] = "time"
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.15
     calibration: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -90,8 +68,21 @@ class Splitter(Part):
     n_folds: Annotated[int, Field(ge=2)] = 5
     random_state: int | None = 0
 
-    def split(self, samples: Samples) -> Split:
-        """Return one split.
+    @overload
+    def split(self, samples: Samples) -> Split: ...
+    @overload
+    def split(
+        self, samples: Samples | ArrayLike, y: object, groups: object = None
+    ) -> Iterator[tuple[Index, Index]]: ...
+    def split(
+        self,
+        samples: Samples | ArrayLike,
+        y: object = None,
+        groups: object = None,
+    ) -> Split | Iterator[tuple[Index, Index]]:
+        """Return one split of samples; of arrays, the rows of each fold, as scikit-learn asks.
+
+        ``cross_val_score(model, X, y, groups=groups, cv=Splitter(by="group"))`` gets `n_folds`.
 
         Raises
         ------
@@ -99,12 +90,21 @@ class Splitter(Part):
             If there is nothing to split by, or a task has no label in one of the sets.
         """
         self.check("split")
+        if not isinstance(samples, Samples) or y is not None or groups is not None:
+            rule = replace(self, validation=0.0, calibration=0.0)
+            return pairs_of(rule.folds(as_samples(samples, y, groups)))
         if self.by == "column":
             split = sets_by_word(self._extra(samples))
         else:
             keep, test = self._hold_out(samples, np.arange(len(samples)), self.test)
             split = Split(keep, nobody(), test)
         return self._finished(samples, split)
+
+    def get_n_splits(
+        self, X: object = None, y: object = None, groups: object = None
+    ) -> int:
+        """Return the number of folds, as scikit-learn asks for it."""
+        return self.n_folds
 
     def folds(self, samples: Samples) -> list[Split]:
         """Return `n_folds` splits, each with another fold as its test set.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from multitide.backbones._fc import FC
 from multitide.backbones._gru import GRU
 from multitide.backbones._lstm_fcn import LSTMFCN
 from multitide.backbones._trees import Trees
@@ -44,7 +45,7 @@ def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
 
     Where many values are missing, it is a small GRU that knows what was measured, and when. For
     many samples of few channels it is a GRU that reads encodings. Otherwise, and if the user has
-    chosen the inputs, it is an LSTM-FCN that can read the shortest series.
+    chosen the inputs, it is an LSTM-FCN that can read the shortest series, or an FC for vectors.
     """
     backbone = recipe.backbone
     if not isinstance(backbone, LSTMFCN):
@@ -59,6 +60,8 @@ def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
         if _are_many_of_few_channels(samples):
             inputs = dataclasses.replace(recipe.inputs, encodings=ENCODINGS)
             return dataclasses.replace(recipe, backbone=GRU(), inputs=inputs)
+    if max(each.n_timepoints for each in samples) == 1:
+        return dataclasses.replace(recipe, backbone=FC())
     shortest = min(int(each.lengths.min()) for each in samples)
     if shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")

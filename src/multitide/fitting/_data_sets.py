@@ -9,10 +9,12 @@ from typing import TypeAlias, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from multitide._checks import one_of, suggest
 from multitide.data._data_sets import DataSets
 from multitide.data._numerals import plain_labels
+from multitide.data._panels import panel_of
 from multitide.data._samples import Samples
 from multitide.data._series_view import SeriesView
 from multitide.data._split_data import SplitData
@@ -58,7 +60,7 @@ def to_data_sets(
     DataError
         If a mapping is empty, has a name that is not a text, or comes together with labels.
     """
-    if not isinstance(X, Mapping):
+    if not isinstance(X, Mapping) or issparse(X):  # some sparse arrays are mappings
         return DataSets(
             to_samples(
                 X,
@@ -153,6 +155,9 @@ def to_samples(
                 f"got {len(labels)} rows for {len(X)} samples."
             )
         return X.replace(y=plain_labels(labels).reset_index(drop=True))
+    panel = panel_of(X)
+    if panel is not None:
+        X = cast("Series", panel.series)
     refuse_other_series(X)
     series = cast(np.ndarray, X)
     if isinstance(X, SeriesView):
@@ -164,6 +169,7 @@ def to_samples(
         series=groups,
         time=time,
         time_format=time_format,
+        channels=None if panel is None else panel.channels,
         weights=None
         if sample_weight is None
         else as_weights(sample_weight, len(series), "sample_weight"),

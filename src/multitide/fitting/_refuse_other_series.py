@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from multitide.data._samples import Samples
 from multitide.data._to_pandas import to_pandas
@@ -33,6 +34,11 @@ def refuse_other_series(X: object) -> None:
             "Read a table of one row per time step with "
             "multitide.read_table, and new data for a fitted model "
             "with multitide.read_like(estimator.reading_, table)."
+        )
+    if issparse(X):
+        raise DataError(
+            f"{SERIES}; got a sparse {type(X).__name__}, which is not supported. "
+            "Use X.toarray()."
         )
     if X is None:
         raise DataError(f"{SERIES}; got None.")
