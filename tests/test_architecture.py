@@ -77,6 +77,7 @@ FLOORS = {
         "_patient_console",
         "_quiet",
         "_ready_to_predict",
+        "_require_extra",
         "_result_folder",
         "_silence",
         "_strict_numbers",

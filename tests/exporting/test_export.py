@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 import multitide as mt
 from makers import SMALL, make_arrays, make_samples, small
 from multitide.backbones import BACKBONES, LSTMFCN
-from multitide.exporting import _check_graph, _export, _require_onnx
+from multitide.exporting import _check_graph, _export
 from multitide.exporting._description import output_names
 from refusals import refused
 
@@ -144,8 +144,8 @@ def test_a_wrong_path_is_refused_before_any_work(
 def test_a_missing_package_is_one_sentence(
     model: mt.MultiTaskEstimator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_require_onnx, "PACKAGES", ("onnx", "onnx_that_is_not_there"))
-    with refused("onnx_that_is_not_there", "not installed", "multitide[onnx]"):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with refused("onnxscript", "not installed", "multitide[onnx]"):
         model.export(tmp_path / "model.onnx")
 
 

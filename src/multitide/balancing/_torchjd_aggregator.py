@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal, get_args, get_type_hints
 from pydantic import Field
 from torch import nn
 
+from multitide._require_extra import missing_extra
 from multitide.balancing._adapt_torchjd import (
     NotNegative,
     Parameter,
@@ -26,7 +27,7 @@ from multitide.balancing._adapt_torchjd import (
     adapt,
 )
 from multitide.balancing._aggregator import Aggregator
-from multitide.errors import MissingDependencyError, ParameterError
+from multitide.errors import ParameterError
 
 PLAIN = (int, float, str, bool)  # types of parameters that a configuration can hold
 
@@ -74,11 +75,7 @@ class TorchJDAggregator(Aggregator):
         try:
             made: nn.Module = getattr(_torchjd(), self.torchjd)(**values)
         except ImportError as error:
-            raise MissingDependencyError(
-                f"`aggregator` {self.torchjd} needs "
-                "packages that are not installed. "
-                'pip install "multitide[balancing]"'
-            ) from error
+            raise missing_extra("balancing", f"`aggregator` {self.torchjd}") from error
         except ValueError as error:
             raise ParameterError(
                 "`aggregator` must have "

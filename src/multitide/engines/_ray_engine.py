@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from multitide._require_extra import require_extra
 from multitide.engines._engine import Job, Lost, Result
 from multitide.engines._large_arrays import dump_without_arrays, load_with_arrays
-from multitide.errors import MissingDependencyError, ParameterError
+from multitide.errors import ParameterError
 
 ADDRESS = "RAY_ADDRESS"  # the variable that Ray reads
 SECONDS_TO_CONNECT = 10
@@ -112,12 +113,9 @@ def _writable(reference: Any) -> np.ndarray:
 
 def _connected() -> Any:  # the module, which has no types
     """Return Ray, connected to the cluster of its variable, or to a new one on this machine."""
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingDependencyError(
-            '`engine="ray"` needs ray, which is not installed. pip install "multitide[ray]"'
-        ) from error
+    require_extra("ray", '`engine="ray"`')
+    import ray
+
     if not ray.is_initialized():
         _check_reachable(os.environ.get(ADDRESS, ""))
         ray.init(log_to_driver=False, include_dashboard=False)

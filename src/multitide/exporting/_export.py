@@ -7,6 +7,7 @@ from pathlib import Path
 from sklearn.utils.validation import check_is_fitted
 
 from multitide._checks import as_path, check_type
+from multitide._require_extra import require_extra
 from multitide._result_folder import writable, write_file
 from multitide.errors import ParameterError, StoreError
 from multitide.exporting._check_graph import check_graph
@@ -15,7 +16,6 @@ from multitide.exporting._example_inputs import example_inputs
 from multitide.exporting._exported_model import ExportedModel
 from multitide.exporting._make_graph import FEWEST, make_graph
 from multitide.exporting._quantised import quantised
-from multitide.exporting._require_onnx import require_onnx
 from multitide.model._fitted_model import FittedModel
 from multitide.model._table_record import named_record
 from multitide.network._forest import forests_of
@@ -65,7 +65,7 @@ def export(
     MultitideError
         If the graph does not predict what the model predicts.
     """
-    require_onnx()
+    require_extra("onnx", "Writing ONNX files")
     check_is_fitted(model, "tasks_")
     path = as_path("path", path)
     check_type("int8", int8, bool)

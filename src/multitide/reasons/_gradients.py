@@ -13,11 +13,12 @@ from torch import Tensor
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._ready_to_predict import ready_to_predict
+from multitide._require_extra import require_extra
 from multitide.data._samples import Samples
 from multitide.encodings._double_center import DoubleCenter
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
-from multitide.errors import MissingDependencyError, ParameterError
+from multitide.errors import ParameterError
 from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import check_like_training
 from multitide.model._schema import DataRecord
@@ -215,13 +216,9 @@ def integrated_gradients(
     baselines: tuple[Tensor, ...],
 ) -> tuple[Tensor, ...]:
     """Return the contribution of each value, by Captum."""
-    try:
-        from captum.attr import IntegratedGradients
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Explaining a single sample needs captum, which is not installed. "
-            'pip install "multitide[explain]"'
-        ) from error
+    require_extra("explain", "Explaining a single sample")
+    from captum.attr import IntegratedGradients
+
     found: tuple[Tensor, ...] = IntegratedGradients(forward).attribute(
         inputs, baselines, n_steps=N_STEPS, internal_batch_size=PER_CALL
     )

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from multitide.errors import MissingDependencyError, ParameterError
+from multitide._require_extra import require_extra
+from multitide.errors import ParameterError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-PACKAGES = ("fastapi", "uvicorn")
 KEY = "MULTITIDE_API_KEY"  # of the environment
 SHORTEST_KEY = 16
 
 
 def require_server() -> None:
     """Raise :class:`MissingDependencyError` unless a server can run."""
-    for package in PACKAGES:
-        if find_spec(package) is None:
-            raise MissingDependencyError(
-                f"The server needs {package}, which is not installed. "
-                'pip install "multitide[serve]"'
-            )
+    require_extra("serve", "The server")
 
 
 def check_host(host: str, key: str | None) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from multitide.errors import MissingDependencyError
+from multitide._require_extra import require_extra
 from multitide.tuning._space import Between, Choices, Dimension, Params, Space
 from multitide.tuning._trials import Trial
 
@@ -29,12 +29,7 @@ MIN_TRIALS_FOR_IMPORTANCES = 10
 
 def require_optuna() -> None:
     """Raise :class:`MissingDependencyError` unless Optuna is installed."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise MissingDependencyError(
-            'Tuning needs optuna, which is not installed. pip install "multitide[tune]"'
-        ) from error
+    require_extra("tune", "Tuning")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import suggest
+from multitide._require_extra import require_extra
 from multitide.data.tables._column_names import check_names
 from multitide.data.tables._header_row import find_header, has_units
 from multitide.data.tables._no_header import check_header
@@ -18,7 +19,6 @@ from multitide.errors import DataError, ParameterError
 
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 MOST_LOOKED_AT = 200  # rows, for the names and units
-INSTALL = 'pip install "multitide[excel]"'
 
 
 def read_excel(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
@@ -33,7 +33,9 @@ def read_excel(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
     Raises
     ------
     DataError
-        If openpyxl is not installed, the file is not a workbook, or it has no such sheet.
+        If the file is not a workbook, or has no such sheet.
+    MissingDependencyError
+        If openpyxl is not installed.
     """
     sheets = _sheets(path)
     filled = {}
@@ -61,14 +63,7 @@ def read_excel(path: Path, sheet: str | None) -> tuple[pd.DataFrame, list[str]]:
 
 def _sheets(path: Path) -> dict[str, pd.DataFrame]:
     """Return the cells of every sheet, with the values that Excel has stored."""
-    try:
-        import openpyxl  # type: ignore[import-untyped]  # noqa: F401  # pandas uses it
-    except ImportError:
-        raise DataError(
-            f"{path.name!r} must be read with "
-            "openpyxl, which is not installed. "
-            f"Run: {INSTALL}, or save the sheet as CSV."
-        ) from None
+    require_extra("excel", f"Reading {path.name!r}", ", or save the sheet as CSV.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of formats and menus that are not read
         try:
