@@ -9,6 +9,7 @@ from multitide.cli._terminal import show_note, show_table
 if TYPE_CHECKING:
     from multitide._estimator import MultiTaskEstimator
     from multitide.ensemble._ensemble import Ensemble
+    from multitide.model._fitted_model import FittedModel
     from multitide.reports._model_lines import Model
 
 
@@ -27,7 +28,7 @@ def show_fitted(model: Model) -> None:
     show_note(f"The model was {trained_for(model)}; {best_epochs(model)}.")
 
 
-def show_decisions(model: Model) -> None:
+def show_decisions(model: FittedModel) -> None:
     """Show the thresholds that rules have chosen, and the positive classes."""
     from multitide.reports._class_sections import decision_rows, positive_sentence
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -99,7 +99,8 @@ def _call(text: bytes, references: list[Any]) -> Any:  # of the work
     def array(number: int) -> np.ndarray:
         return _writable(references[number])
 
-    work, job = load_with_arrays(text, array)  # type: ignore[misc]
+    loaded = load_with_arrays(text, array)
+    work, job = cast("tuple[Callable[[Any], Any], Any]", loaded)
     return work(job)
 
 

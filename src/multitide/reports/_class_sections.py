@@ -12,6 +12,7 @@ from multitide import plot
 from multitide.data._data_sets import DataSets
 from multitide.data._recordings import recordings_of_rows
 from multitide.model._class_tables import class_table
+from multitide.model._fitted_model import FittedModel
 from multitide.reports._figures import Draw
 from multitide.reports._markdown import markdown
 from multitide.reports._model_lines import Model
@@ -47,7 +48,7 @@ def class_sections(
     return sections
 
 
-def decision_rows(model: Model) -> pd.DataFrame:
+def decision_rows(model: FittedModel) -> pd.DataFrame:
     """Return the thresholds of a model, ready to be shown; empty if no rule has chosen any."""
     table = model.decisions_
     if not len(table):
@@ -64,7 +65,7 @@ def decision_rows(model: Model) -> pd.DataFrame:
     return table.astype(dict.fromkeys(numbers, float)).rename(columns=names)
 
 
-def positive_sentence(model: Model) -> str:
+def positive_sentence(model: FittedModel) -> str:
     """Say which class the metrics of two classes are about; "" without such tasks."""
     parts = []
     for task, value in model.positive_classes_.items():

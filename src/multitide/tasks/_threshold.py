@@ -55,7 +55,8 @@ class Counts(NamedTuple):
     def precision(self) -> np.ndarray:
         """The share of yes among the rows with that prediction; 0 if there are none."""
         said = self.true_positive + self.false_positive
-        return self.true_positive / np.where(said > 0, said, 1)
+        share: np.ndarray = self.true_positive / np.where(said > 0, said, 1)
+        return share
 
     @property
     def recall(self) -> np.ndarray:
@@ -66,7 +67,8 @@ class Counts(NamedTuple):
     def f1(self) -> np.ndarray:
         """The harmonic mean of both."""
         said = self.true_positive + self.false_positive
-        return 2 * self.true_positive / (said + self.n_yes)
+        mean: np.ndarray = 2 * self.true_positive / (said + self.n_yes)
+        return mean
 
     @property
     def balanced(self) -> np.ndarray:

@@ -202,7 +202,8 @@ class _Parts:
     def _ids(self, rows: pd.DataFrame) -> np.ndarray:
         if self._reading.series is None:
             return np.zeros(len(rows), dtype=np.int64)
-        return rows[self._reading.series].to_numpy()
+        ids: np.ndarray = rows[self._reading.series].to_numpy()
+        return ids
 
     def _continues(self, frame: pd.DataFrame) -> bool:
         """Whether all rows belong to the series of the rest."""
