@@ -19,6 +19,7 @@ from cases import CASES, Case
 
 from multitide import Classification, MultiTaskEstimator
 from multitide.backbones import Trees
+from multitide.reports._pages import markdown_table
 
 TREES = Trees(kind="boosting", n_trees=100, n_levels=0, min_samples_leaf=10)
 RULES = ("f1", "balanced", "recall>=0.9")
@@ -83,7 +84,7 @@ def main(names: list[str]) -> None:
         for rule in RULES:
             rows.append({"data": f"{name}, {LABELS[name]}"} | judge(case, rule))
             print(rows[-1], file=sys.stderr, flush=True)
-    print(pd.DataFrame(rows).to_markdown(index=False))
+    print(markdown_table(pd.DataFrame(rows)))
 
 
 if __name__ == "__main__":

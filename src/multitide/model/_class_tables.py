@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics as sk
 
 from multitide.data._samples import Samples
 from multitide.data._weights import weights_of
@@ -33,6 +32,8 @@ def class_table(
     rows = _classes(target, samples, decoded)
     if rows is None or not isinstance(target, ClassificationTarget):
         return None
+    from sklearn import metrics as sk  # not imported for a prediction
+
     true, predicted, weights, names = rows
     codes = np.arange(len(names))
     scores = sk.precision_recall_fscore_support(
@@ -57,6 +58,8 @@ def confusion_matrix(
     rows = _classes(target, samples, decoded)
     if rows is None or not isinstance(target, ClassificationTarget):
         return None
+    from sklearn import metrics as sk  # not imported for a prediction
+
     true, predicted, weights, names = rows
     codes = np.arange(len(names))
     counts = sk.confusion_matrix(true, predicted, labels=codes, sample_weight=weights)
@@ -83,6 +86,8 @@ def _classes(
 def _label_table(
     target: MultiLabelTarget, samples: Samples, decoded: np.ndarray
 ) -> pd.DataFrame:
+    from sklearn import metrics as sk  # not imported for a prediction
+
     truth = target.truth(_labels(target, samples))
     weights = weights_of(samples, target.task.name)
     rows = []

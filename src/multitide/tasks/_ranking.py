@@ -37,6 +37,7 @@ def ranking(
         How much each row counts.
     """
     if weights is not None:
+        # Not imported for a prediction.
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         return Ranking(
