@@ -100,7 +100,7 @@ def test_a_split_is_described_in_words(splitter: Splitter, words: str) -> None:
 def test_a_table_in_markdown_keeps_its_columns() -> None:
     frame = pd.DataFrame({"a|b": [1.23456, None], "c": ["x|y", "z"], "n": [1, 2]})
     assert markdown_table(frame) == (
-        "| a\\|b | c | n |\n| --- | --- | --- |\n| 1.235 | x\\|y | 1 |\n| - | z | 2 |"
+        "| a\\|b | c | n |\n| --- | --- | --- |\n| 1.23 | x\\|y | 1 |\n| - | z | 2 |"
     )
 
 
@@ -130,3 +130,18 @@ def test_weights_and_gradients_are_drawn_where_there_are_some(
             if not figure.startswith("test_")
         ]
         assert figures == expected, name
+
+
+def test_the_page_of_a_run_holds_the_metrics_and_its_pictures(
+    samples: Samples, tmp_path: Path
+) -> None:
+    _, metrics = written(samples, tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    row = metrics.iloc[0]
+    assert (
+        f"{row['task']}: accuracy {significant(row['value'])} on the test set" in page
+    )
+    pictures = list((tmp_path / "run" / "figures").glob("*.png"))
+    assert page.count('src="data:image/png;base64,') == len(pictures) > 0
+    assert "multitide fit x.toml" in page
+    assert "<script" not in page

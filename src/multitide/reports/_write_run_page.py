@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from multitide.reports._pages import significant, write_pages
 
@@ -50,7 +51,10 @@ def write_run_page(page: RunPage, folder: Path) -> Path:
         "metrics": _as_text(page.metrics),
         "to_look_at": page.to_look_at,
         "figures": [(path.stem, _embedded(path)) for path in page.figures],
-        "tables": {name: _as_text(table) for name, table in page.tables.items()},
+        "tables": [
+            (name, _as_text(table), _word_columns(table))
+            for name, table in page.tables.items()
+        ],
         "command": page.command,
         "versions": page.versions,
     }
@@ -78,9 +82,15 @@ def _headlines(metrics: pd.DataFrame) -> list[str]:
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose numbers are written with three significant digits."""
     text = table.astype(object)
-    for name in table.select_dtypes("float"):
-        text[name] = table[name].map(significant)
+    for name in table:
+        if is_float_dtype(table[name]):
+            text[name] = table[name].map(significant)
     return text
+
+
+def _word_columns(table: pd.DataFrame) -> list[str]:
+    """Return the columns that hold no numbers."""
+    return [str(name) for name in table if not is_numeric_dtype(table[name])]
 
 
 def _embedded(path: Path) -> Markup:
