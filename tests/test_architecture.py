@@ -29,6 +29,7 @@ FLOORS = {
         "serving",
     ],
     "api": [
+        "_alarm_lead_times",
         "_carry_out",
         "_estimator",
         "_gradient_flow",

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 # and `multitide --help` do not import torch. `__init__.pyi` declares the same names for type
 # checkers; a test keeps the two equal.
 _PUBLIC = {
+    "_alarm_lead_times": ("alarm_lead_times",),
     "_compare_runs": ("RunComparison", "compare_runs"),
     "_estimator": ("MultiTaskEstimator",),
     "_gradient_flow": ("GradientFlow", "gradient_flow"),

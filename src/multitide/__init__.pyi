@@ -7,6 +7,7 @@ from multitide import methods as methods
 from multitide import plot as plot
 from multitide import representations as representations
 from multitide import sharing as sharing
+from multitide._alarm_lead_times import alarm_lead_times as alarm_lead_times
 from multitide._compare_runs import RunComparison as RunComparison
 from multitide._compare_runs import compare_runs as compare_runs
 from multitide._estimator import MultiTaskEstimator as MultiTaskEstimator
