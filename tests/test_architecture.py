@@ -83,6 +83,7 @@ FLOORS = {
         "_silence",
         "_strict_numbers",
         "_threads",
+        "_together",
         "_toml",
         "_torch_defaults",
         "_visible",

@@ -15,6 +15,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting._auto_backbone import network_for, tree_groups
+from multitide.fitting._check_together import check_together
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
 from multitide.fitting._decide import check_rules
 from multitide.fitting._fit_model import make_groups
@@ -124,6 +125,7 @@ def plan_fit(
     if is_auto(params["backbone"]):
         recipe = network_for(recipe, [each.samples for each in data])
     uses_graph(recipe)  # raises if it was asked for in vain
+    check_together(recipe)
     source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)
     has_unseen = any(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,7 @@ from multitide.cli._arguments import (
     Window,
     engine_options,
 )
+from multitide.cli._fit_together import fit_together
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
@@ -192,7 +194,8 @@ def fit(
     config = config.changed(**changes).changed_ensemble(
         best=best, n_seeds=n_seeds, budget=budget, **engine_options(engine, address)
     )
-    fit_and_show(config, output, source.stem, verbose=not quiet, resume=resume)
+    run = partial(fit_and_show, name=source.stem, verbose=not quiet, resume=resume)
+    fit_together(config, run, output, resume=resume)
 
 
 def fit_and_show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from multitide._own_random_numbers import own_random_numbers
+from multitide._together import group_of_processes
 from multitide.balancing._diverged import Diverged
 from multitide.fitting._finish import finish_task, position_of
 from multitide.fitting._freezing import Frozen, check_depth, freeze
@@ -31,6 +32,7 @@ from multitide.training._callbacks import Callback
 from multitide.training._checkpoint_store import CheckpointStore
 from multitide.training._gradient_health import GradientHealth
 from multitide.training._gradient_recorder import GradientRecorder
+from multitide.training._group_trainer import GroupTrainer
 from multitide.training._mixing import DeviceData
 from multitide.training._schedule import Repeat, Schedule
 from multitide.training._step_graphs import CudaRecorder
@@ -345,7 +347,10 @@ def make_trainer(
     recorder = None
     if uses_graph(recipe, tasks, callbacks):
         recorder = CudaRecorder(device)
-    return Trainer(
+    kind: Callable[..., Trainer] = Trainer
+    if group := group_of_processes():
+        kind = partial(GroupTrainer, group)
+    return kind(
         network,
         _on_device(data, network, device),
         weighting=recipe.weighting.build(names, [task.kind for task in tasks]).to(
