@@ -30,6 +30,7 @@ from multitide.tasks._metrics import (
 )
 from multitide.tasks._quoted_metrics import QUOTED
 from multitide.tasks._reliability import calibration_error, said_and_true
+from multitide.tasks._survival_metrics import SURVIVAL
 
 
 def values_of(table: pd.DataFrame, column: str = "value") -> dict[str, float]:
@@ -175,6 +176,14 @@ def test_ranking_of_several_classes_is_the_mean_over_those_present() -> None:
     )
 
 
+@pytest.mark.parametrize("n_rows", [0, 3])
+def test_no_rows_or_a_probability_that_is_none_have_no_metrics(n_rows: int) -> None:
+    p = probabilities(n_rows, 3, 1)
+    p[1:2, 0] = np.nan  # one of three rows, or none
+    found = classification_metrics(np.zeros(n_rows, int), p)
+    assert found and all(np.isnan(value) for value in found.values())
+
+
 def test_certain_and_wrong_has_a_finite_log_loss() -> None:
     codes, p = np.array([0, 1]), np.array([[0, 1], [0, 1]], dtype=np.float32)
     assert log_losses(codes, p) == pytest.approx([-np.log(np.finfo(np.float32).eps), 0])
@@ -192,7 +201,7 @@ def test_first_row_is_the_headline_and_directions_are_known() -> None:
         "loss",
     ]
     kinds = {*CLASSIFICATION, *BINARY, *REGRESSION, *QUANTILE, *MULTI_LABEL, *FORECAST}
-    others = {*QUOTED, "persistence_rmse", "skill", "loss"}
+    others = {*QUOTED, *SURVIVAL, "persistence_rmse", "skill", "loss"}
     assert set(HIGHER_IS_BETTER) == kinds | others
     assert CLASSIFICATION[0] == "accuracy"
     assert REGRESSION[0] == "rmse"
