@@ -46,14 +46,13 @@ from multitide.model._history import (
     HISTORY,
     PRETRAINING,
     read_history,
-    write_history,
 )
 from multitide.model._store import (
     StoredModel,
     load_model,
     refuse_more_than_a_model,
-    write_model,
 )
+from multitide.model._write_folder import write_folder
 from multitide.sharing import Sharing
 from multitide.tasks import Task
 from multitide.training._callbacks import Callback, check_callbacks
@@ -342,9 +341,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         else:
             writing = new_folder(folder)
         with writing as draft:
-            write_model(self.stored_, draft)
-            write_history(self.history_, draft / HISTORY)
-            write_history(self.pretrain_history_, draft / PRETRAINING)
+            write_folder(self.stored_, self.history_, self.pretrain_history_, draft)
         return folder
 
     @classmethod

@@ -37,11 +37,12 @@ from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
 from multitide.errors import MultitideError, StoreError
 from multitide.fitting._recipe import make_recipe, resolve_seed
 from multitide.model._after_training import against_test
-from multitide.model._history import HISTORY, PRETRAINING, write_history
+from multitide.model._history import HISTORY, write_history
 from multitide.model._model_so_far import ModelSoFar
 from multitide.model._prediction import metric_table, prediction_table
 from multitide.model._schema import data_record
-from multitide.model._store import write_model
+from multitide.model._store import CARD, write_model
+from multitide.model._write_folder import model_card, write_folder
 from multitide.reports._model_lines import kept_losses
 from multitide.reports._write_run_report import RunReport, write_run_report
 from multitide.training._callbacks import Callback
@@ -189,10 +190,11 @@ def train_run(
         estimator = _fit(prepared, draft, verbose, callbacks)
         _write_first(estimator, draft)
         _write_config(prepared.config, estimator.seed_, draft)
-        write_model(estimator.stored_, draft)
-        write_history(estimator.history_, draft / HISTORY)
-        write_history(estimator.pretrain_history_, draft / PRETRAINING)
+        write_folder(
+            estimator.stored_, estimator.history_, estimator.pretrain_history_, draft
+        )
         metrics = _evaluate(prepared, estimator, command, folder.name, draft)
+        write_file(draft / CARD, model_card(estimator.stored_, metrics))
         if is_complete(draft / CHECKPOINT):
             shutil.rmtree(draft / CHECKPOINT)
     return Run(folder, estimator, metrics, prepared.data)

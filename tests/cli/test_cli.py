@@ -181,6 +181,7 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(
     names = {path.name for path in run.iterdir()}
     model = {"model.json", "training_data.json", "weights.safetensors"}
     assert names == model | {
+        "README.md",
         "history.jsonl",
         "metrics.parquet",
         "report.md",

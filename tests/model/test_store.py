@@ -16,7 +16,7 @@ from multitide.errors import StoreError
 from multitide.fitting._recipe import make_recipe
 from multitide.model._history import HISTORY
 from multitide.model._profile_file import PROFILE_FILE
-from multitide.model._store import WEIGHTS_FILE, _record_hash
+from multitide.model._store import CARD, WEIGHTS_FILE, _record_hash
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training
 from refusals import refused
@@ -77,9 +77,9 @@ def test_a_loaded_model_can_be_saved_again(folder: Path, tmp_path: Path) -> None
     assert (again / MODEL_FILE).read_text() == (folder / MODEL_FILE).read_text()
 
 
-def test_a_folder_holds_four_files_and_no_pickle(folder: Path) -> None:
+def test_a_folder_holds_five_files_and_no_pickle(folder: Path) -> None:
     found = sorted(path.name for path in folder.iterdir())
-    assert found == [HISTORY, MODEL_FILE, PROFILE_FILE, WEIGHTS_FILE]
+    assert found == [CARD, HISTORY, MODEL_FILE, PROFILE_FILE, WEIGHTS_FILE]
     record = json.loads((folder / MODEL_FILE).read_text())
     assert record["estimator"]["backbone"]["hidden_size"] == SMALL.hidden_size
     assert record["versions"]["torch"]

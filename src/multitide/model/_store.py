@@ -69,6 +69,7 @@ from multitide.network._network import Predictor
 from multitide.tasks import Task, task_from_config, task_to_config
 
 SCHEMA = 1
+CARD = "README.md"  # what a person reads first in a folder
 
 
 @dataclass
@@ -134,7 +135,7 @@ def refuse_more_than_a_model(folder: Path) -> None:
     StoreError
         If there is no model, or another file.
     """
-    ours = {MODEL_FILE, WEIGHTS_FILE, PROFILE_FILE}
+    ours = {MODEL_FILE, WEIGHTS_FILE, PROFILE_FILE, CARD}
     ours |= {HISTORY, PRETRAINING, FILE, FOLDER}
     if folder.is_dir():
         others = sorted({path.name for path in folder.iterdir()} - ours)
