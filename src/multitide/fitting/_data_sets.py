@@ -63,7 +63,7 @@ def to_data_sets(
     if not isinstance(X, Mapping) or issparse(X):  # some sparse arrays are mappings
         return DataSets(
             to_samples(
-                X,
+                cast("Series", X),
                 y,
                 static=static,
                 groups=groups,
