@@ -86,7 +86,7 @@ def test_a_comparison_shows_gains_losses_and_conditions() -> None:
     assert "script" not in {tag for tag, _ in page.tags}
     assert NASTY in page.text
     for gain in found.gains["gain"]:
-        assert f"{gain:+.4f}" in page.text
+        assert f"{gain:+.3f}" in page.text
     assert found.conditions is not None
     for words in found.conditions.verdicts["words"]:
         assert words in page.text
@@ -102,7 +102,7 @@ def test_a_curve_shows_its_gains() -> None:
     page = shown(curve)
     assert "script" not in {tag for tag, _ in page.tags}
     for gain in curve.gains["gain"]:
-        assert f"{gain:+.4f}" in page.text
+        assert f"{gain:+.3f}" in page.text
     assert repr(curve) == "<LabelCurve: studies with 1 of the labels>"
 
 

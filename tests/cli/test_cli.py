@@ -777,7 +777,7 @@ def test_compare_shows_and_keeps_the_gains(call: Call, folder: Path) -> None:
     study = Comparison.load(folder / "runs" / "small-compare-001")
     assert study.arms == ["alone", "hard"]
     for gain in study.gains["gain"]:
-        assert f"{gain:+.4f}" in result.stdout
+        assert f"{gain:+.3f}" in result.stdout
     for name in ("report.html", "report.md", "gains.png"):
         assert (folder / "runs/small-compare-001" / name).is_file()
 
@@ -823,7 +823,7 @@ def test_compare_traces_the_gain_over_shares_of_the_labels(
     curve = LabelCurve.load(folder / "curve")
     assert curve.shares == [0.5, 1.0]
     for gain in curve.gains["gain"]:
-        assert f"{gain:+.4f}" in result.stdout
+        assert f"{gain:+.3f}" in result.stdout
     page = (folder / "curve/report.html").read_text()
     for share in ("0.5", "1"):
         assert f'href="labels-{share}/report.html"' in page

@@ -270,9 +270,9 @@ def test_it_says_with_how_many_labels_what_is_so(
         curve, tmp_path, command="multitide <compare>"
     ).read_text()
     for gain in curve.gains["gain"]:
-        assert f"{gain:+.4f}" in page
-        assert f"{gain:+.4f}" in str(curve)
-        assert f"{gain:+.4f}" in (tmp_path / "report.md").read_text()
+        assert f"{gain:+.3f}" in page
+        assert f"{gain:+.3f}" in str(curve)
+        assert f"{gain:+.3f}" in (tmp_path / "report.md").read_text()
     assert "multitide &lt;compare&gt;" in page
     assert "<script" not in page
 
