@@ -38,10 +38,12 @@ class IntervalOutput(nn.Module):
     def forward(self, decoded: Tensor) -> Tensor:
         """Return lower and upper bounds, (batch, n_columns, 2), for decoded predictions."""
         if self.median is None:
-            center = decoded.reshape(len(decoded), -1)
-            return torch.stack(
-                [center - self.quantiles, center + self.quantiles], dim=2
-            )
+            # Not by its length: that would fix the number of rows in an export.
+            center = decoded
+            if decoded.ndim == 1:
+                center = decoded[:, None]
+            bounds = [center - self.quantiles, center + self.quantiles]
+            return torch.stack(bounds, dim=2)
         median = decoded[:, self.median, None]
         low = torch.minimum(decoded[:, :1] - self.quantiles, median)
         high = torch.maximum(decoded[:, -1:] + self.quantiles, median)
