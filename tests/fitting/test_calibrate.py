@@ -231,6 +231,18 @@ def test_weighted_classes_are_left_as_they_are(samples: Samples) -> None:
     assert sure(tasks=[task]).fit(samples).calibration_.empty
 
 
+def test_rows_of_weight_0_do_not_calibrate(samples: Samples) -> None:
+    rule = Splitter(by="random", validation=0.2)
+    train, held = rule.hold_out(samples, 0.4)
+    given = samples[held]
+    weights = pd.DataFrame({"number": (np.arange(len(given)) % 2).astype(float)})
+    model = sure(validation=rule).fit(
+        samples[train], calibration=given.replace(weights=weights)
+    )
+    n_labels = given.y["number"][1::2].notna().sum()
+    assert model.scores_["number"].fewest_units == n_labels
+
+
 def test_too_few_labels_are_refused_with_the_number_needed(samples: Samples) -> None:
     few = samples.y["two"].where(np.arange(len(samples)) < 30)
     given = samples.replace(y=samples.y.assign(two=few))

@@ -64,6 +64,8 @@ def unseen_rows(
 ) -> Unseen:
     """Return the labelled ones of some rows of a data set, with what a model predicts for them.
 
+    Rows of weight 0 count as rows without a label; all others count alike.
+
     Parameters
     ----------
     target : Target
@@ -96,7 +98,10 @@ def unseen_rows(
         units + n_before,
         None if weights is None else weights[index],
     )
-    return everything.rows(target.has_label(truth))
+    known = target.has_label(truth)
+    if weights is not None:
+        known &= weights[index] > 0
+    return everything.rows(known)
 
 
 def are_whole(data: SplitData, index: np.ndarray) -> bool:

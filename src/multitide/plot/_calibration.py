@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STYLES = ("o--", "s-")
+FEWEST = 5  # samples of a bin that is drawn, if any bin has so many
 LARGEST = 60.0  # area of the marker of the bin with the most rows
 
 
@@ -36,7 +37,10 @@ def calibration_curves(curves: Mapping[str, pd.DataFrame], ax: Axes) -> Axes:
         `ax`.
     """
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, zorder=0)
-    for number, (name, curve) in enumerate(curves.items()):
+    for number, (name, bins) in enumerate(curves.items()):
+        curve = bins[bins["n"] >= FEWEST]
+        if not len(curve):
+            curve = bins
         style = STYLES[number % len(STYLES)]
         color = f"C{number}"
         ax.plot(curve["said"], curve["came_true"], style[1:], color=color, linewidth=1)
