@@ -252,8 +252,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         sample_weight : sequence of n_samples numbers, or DataFrame, optional
             How much each sample counts: for all tasks, or with a column per task.
         validation : Samples or (X, y), optional
-            Validation set, in place of samples held out from `X`. For several data sets a dict by
-            name, which may leave some out.
+            In place of samples held out from `X`; a dict by name, with some of the data sets.
         calibration : Samples or (X, y), optional
             Calibration set, in the same way; see ``training.calibrate``.
         start : MultiTaskEstimator or path, optional
