@@ -79,7 +79,7 @@ class GroupTrainer(Trainer):
             ):
                 outputs.append(output if learns else output.detach())
             sums = self._losses.sums(outputs, codes, weights)
-        total = _SumOfProcesses.apply(sums)
+        total = _SumOfProcesses.apply(sums)  # type: ignore[no-untyped-call,unused-ignore]
         losses = {}
         for i, name in enumerate(self.names):
             if n_labelled[i]:
