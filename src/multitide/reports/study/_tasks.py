@@ -164,8 +164,10 @@ def metric_rows(comparison: Comparison, task: str) -> list[MetricRow]:
 def _within_the_spread(of_metric: pd.DataFrame, good: pd.Series) -> set[str]:
     """Return the best arm, and those that the spread over seeds does not tell from it.
 
-    None if that is so of every arm.
+    None if that is so of every arm, or if the metric is not defined for any.
     """
+    if good.isna().all():
+        return set()
     first = good.idxmax()
     spread = np.hypot(
         of_metric["sd"].fillna(0.0), np.nan_to_num(of_metric.loc[first, "sd"])
