@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._plan_fit import FitPlan, plan_fit
 from multitide.backbones import LSTMFCN
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting import _phases as phases
+from multitide.fitting._data_sets import to_data_sets
 from multitide.fitting._recipe import make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.tasks import resolve_tasks
@@ -131,3 +133,8 @@ def make_trainer(
     return phases.make_trainer(
         network, group.data, tasks, recipe, keeper, callbacks=callbacks
     )
+
+
+def plan_of(estimator: MultiTaskEstimator, samples: Samples) -> FitPlan:
+    """Return the plan of a fit."""
+    return plan_fit(estimator.get_params(deep=False), to_data_sets(samples), {})

@@ -159,7 +159,7 @@ def test_nothing_is_left_of_a_run_that_fails_before_it_has_a_model(
     [
         ("_run_fit.write_run_report", ZeroDivisionError),
         ("_run_fit.metric_table", KeyboardInterrupt),
-        ("_run_fit.write_history", OSError),
+        ("model._write_folder.write_history", OSError),
     ],
 )
 def test_the_model_of_a_run_that_fails_later_is_kept(
@@ -237,8 +237,9 @@ def test_fit_reads_once_and_predicts_the_test_set_once(
     folder: Path, counted: Counter[str]
 ) -> None:
     run = multitide.run_fit("small.toml", "run", verbose=0)
-    # The validation set is predicted to calibrate the model.
-    predicted = [*run.data[0].split.test, *run.data[0].split.validation]
+    # The validation set is predicted for calibration and for the profile of the data.
+    held_out = run.data[0].split.validation
+    predicted = [*run.data[0].split.test, *held_out, *held_out]
     assert counted == {"reads": 1, "predicted": len(predicted)}
 
 

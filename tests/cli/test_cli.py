@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 import multitide
 from multitide._estimator import MultiTaskEstimator
+from multitide._require_extra import EXTRAS
 from multitide.cli import app
 from multitide.data._simulate_rig import simulate_rig
 from multitide.data.tables._read_table import read_table
-from multitide.exporting import _require_onnx
 from multitide.study import Comparison, LabelCurve
 from multitide.study.conditions._conditions import TITLES
 
@@ -894,7 +894,7 @@ def test_the_demo_trains_compares_and_tells_the_truth(
     )
     monkeypatch.setattr(demo, "CONFIG", quick)
     monkeypatch.setattr(demo, "N_RUNS", 200)
-    monkeypatch.setattr(_require_onnx, "PACKAGES", ("onnx_that_is_not_there",))
+    monkeypatch.setitem(EXTRAS, "onnx", ("onnx_that_is_not_there",))
     (folder / "multitide-demo").mkdir()
     output = call("demo", "--quiet").stdout
     told = output[output.index("Found and true") :]

@@ -20,6 +20,8 @@ from multitide.cli import app
 TESTED_ELSEWHERE = {"internals/adding-a-part"}
 # Pages that train studies or searches; they take minutes and run with `make test-all`.
 SLOW = {
+    "guide/calibration",
+    "guide/weights",
     "guide/study",
     "guide/conditions",
     "guide/grouping",

@@ -102,6 +102,7 @@ def test_large_arrays_arrive_and_can_be_written(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "folder", [pytest.param("once", marks=pytest.mark.slow), "always"]
 )
+@pytest.mark.slow
 def test_a_killed_process_costs_at_most_its_job(
     engine: Engine, tmp_path: Path, folder: str
 ) -> None:

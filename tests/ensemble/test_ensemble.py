@@ -198,6 +198,7 @@ def test_trees_that_take_longer_than_the_budget_are_ended(samples: Samples) -> N
     assert ensemble.weights_.loc["network"].eq(1).all()
 
 
+@pytest.mark.slow
 def test_the_only_fit_may_take_longer_than_the_budget(samples: Samples) -> None:
     ensemble = quick(network(), n_seeds=3, budget=0.01).fit(samples)
     assert len(ensemble.members_["network"]) == 1

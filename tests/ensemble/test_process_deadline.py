@@ -32,11 +32,11 @@ def run(
 @pytest.mark.parametrize(
     ("seconds", "earliest", "work", "is_ended"),
     [
-        (0.2, 0.0, 30, True),
-        (0.0, 0.0, 30, True),
+        pytest.param(0.2, 0.0, 30, True, marks=pytest.mark.slow),
+        pytest.param(0.0, 0.0, 30, True, marks=pytest.mark.slow),
         (0.2, 1.0, 30, True),
         (0.2, 100.0, 1, False),
-        (100.0, 0.0, 1, False),
+        pytest.param(100.0, 0.0, 1, False, marks=pytest.mark.slow),
     ],
 )
 def test_the_process_ends_after_the_time_if_it_may(

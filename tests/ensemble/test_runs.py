@@ -79,12 +79,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_run_folder_holds_the_ensemble_and_its_report(made: Path) -> None:
     run = made / "run"
     assert {path.name for path in run.iterdir()} == {
+        "calibration.safetensors",
         "config.toml",
         "ensemble.json",
         "figures",
         "history.jsonl",
         "members",
         "metrics.parquet",
+        "report.html",
         "report.md",
     }
     assert len(list((run / "members").glob("[0-9]*"))) == 4
@@ -296,7 +298,7 @@ def test_a_run_in_the_making_is_refused(made: Path, tmp_path: Path) -> None:
     with partial_folder(folder, keep="members", kind=FITS_FORMAT) as draft:
         claim_folder(draft / "members", FITS_FORMAT)
         with (
-            refused("`folder`", "another process"),
+            refused("`folder`", "in the making"),
             partial_folder(folder, keep="members", kind=FITS_FORMAT),
         ):
             pass

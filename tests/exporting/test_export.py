@@ -38,6 +38,7 @@ def assert_same(found: list[np.ndarray], decoded: dict[str, np.ndarray]) -> None
         assert (np.abs(values - expected) <= TOLERANCE * scale).all()
 
 
+@pytest.mark.slow
 def test_the_file_predicts_what_the_model_predicts(
     exported: Path, model: mt.MultiTaskEstimator, samples: mt.Samples
 ) -> None:

@@ -14,7 +14,7 @@ import torch
 from typer.testing import CliRunner
 
 import multitide as mt
-from makers import make_samples, small
+from makers import make_samples, plan_of, small
 from multitide._estimator import MultiTaskEstimator
 from multitide.cli import app
 from multitide.data._samples import Samples
@@ -124,7 +124,7 @@ def test_an_unknown_limit_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_estimates_draw_no_random_numbers() -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr,index]
-    small()._plan(make_samples())
+    plan_of(small(), make_samples())
     assert torch.equal(before[0], torch.get_rng_state())
     assert (before[1] == np.random.get_state()[1]).all()  # type: ignore[index]
 
@@ -138,7 +138,7 @@ def test_what_layers_keep_is_about_what_torch_saves(backbone: str) -> None:
     CNN1D is not among them: its pooling shortens the series, which the estimate leaves out.
     """
     samples = make_samples(64, missing=0)
-    plan = small(backbone=backbone, batch_size=64, validation=None)._plan(samples)
+    plan = plan_of(small(backbone=backbone, batch_size=64, validation=None), samples)
     network = plan.groups[0].make_network().train()
     held: dict[int, int] = {}
     tensors = []
@@ -166,15 +166,15 @@ def test_what_layers_keep_is_about_what_torch_saves(backbone: str) -> None:
     ],
 )
 def test_what_is_kept_per_parameter_counts(params: dict[str, Any], more: int) -> None:
-    plain = small()._plan(make_samples()).memory
-    richer = small(**params)._plan(make_samples()).memory
+    plain = plan_of(small(), make_samples()).memory
+    richer = plan_of(small(**params), make_samples()).memory
     assert plain is not None
     assert richer is not None
     assert richer.parameters - plain.parameters == 4 * more * plain.n_parameters
 
 
 def test_separate_networks_are_trained_in_turn() -> None:
-    together = small()._plan(make_samples()).memory
+    together = plan_of(small(), make_samples()).memory
     alone = small(sharing="none")._plan(make_samples()).memory
     assert together is not None
     assert alone is not None

@@ -151,7 +151,7 @@ def step_of(samples: Samples, batch_size: int = 1000) -> dict[str, torch.Tensor]
         network, group.data, tasks, recipe, Keeper("joint", group.names)
     )
     network.eval()
-    drawn = trainer._mixer.draw()
+    drawn = trainer.mixer.draw()
     rows = [torch.from_numpy(drawn.rows[0])]
     losses, features = trainer.task_losses(rows, drawn.n_labelled[0])
     trainer.backward(losses, features)

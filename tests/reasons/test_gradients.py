@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ import torch
 
 import multitide as mt
 from makers import SMALL, make_arrays, small
+from multitide._require_extra import EXTRAS
 from multitide.errors import MissingDependencyError
 from multitide.network._network import Predictor
 from multitide.reasons._gradients import N_STEPS, integrated_gradients
@@ -149,14 +148,7 @@ def test_the_weight_of_trees_is_told(
 def test_without_captum_the_message_says_how_to_install_it(
     model: mt.MultiTaskEstimator, samples: mt.Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = builtins.__import__
-
-    def without(name: str, *args: Any, **options: Any) -> Any:
-        if name.startswith("captum"):
-            raise ImportError(name)
-        return known(name, *args, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(EXTRAS, "explain", ("captum_that_is_not_there",))
     with refused("captum", "multitide[explain]", error=MissingDependencyError):
         mt.explain(model, samples, row=0, n_repeats=1, n_segments=1)
 

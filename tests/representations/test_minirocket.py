@@ -47,6 +47,7 @@ def test_a_constant_series_is_exactly_zero_under_every_kernel() -> None:
 
 
 @pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.slow
 def test_kernels_and_features_are_aeons(n_channels: int) -> None:
     aeon = pytest.importorskip("aeon.transformations.collection.convolution_based")
     X = np.random.default_rng(0).normal(3, 2, size=(12, n_channels, 30))

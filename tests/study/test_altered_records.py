@@ -110,10 +110,15 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute each table of metrics once, and draw nothing: its errors are caught anyway."""
     known: dict[Any, pd.DataFrame] = {}
 
-    def measure(target: Any, labels: pd.DataFrame, answers: np.ndarray) -> pd.DataFrame:
-        key = (repr(target.task), labels.to_json(), answers.tobytes(), answers.shape)
+    def measure(
+        target: Any, labels: pd.DataFrame, answers: np.ndarray, *more: Any
+    ) -> pd.DataFrame:
+        key = (
+            *(repr(target.task), labels.to_json()),
+            *(answers.tobytes(), answers.shape, repr(more)),
+        )
         if key not in known:
-            known[key] = measured(target, labels, answers)
+            known[key] = measured(target, labels, answers, *more)
         return known[key]
 
     measured = scores.measure

@@ -76,6 +76,7 @@ def test_it_ends_where_seeds_would_settle_nothing_or_the_time_is_over() -> None:
     assert late.looks == [5]
 
 
+@pytest.mark.slow
 def test_a_study_keeps_its_looks_and_reuses_its_fits(tmp_path: Path) -> None:
     samples = make_study_samples(120)
     found = compare(

@@ -17,9 +17,9 @@ from multitide.tasks import Classification, Regression, Task
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_headline_metrics_are_those_of_evaluate(sharing: str) -> None:
     train, validation = make_samples(), make_samples(n=40, seed=1)
-    model = small(sharing=sharing, max_epochs=2, lr=0.01).fit(
-        train, validation=validation
-    )
+    model = small(
+        sharing=sharing, max_epochs=2, lr=0.01, training={"calibrate": "none"}
+    ).fit(train, validation=validation)
     table = model.evaluate(validation)
     headlines = table.groupby("task", sort=False).first()
     rows = model.history_[model.history_["side"] == "validation"].set_index(
@@ -45,9 +45,9 @@ def test_the_headline_metric_of_every_loss_is_that_of_evaluate(
     tasks: list[Task],
 ) -> None:
     validation = make_samples(n=40, seed=1)
-    model = small(tasks=tasks, max_epochs=3, lr=0.02).fit(
-        make_samples(), validation=validation
-    )
+    model = small(
+        tasks=tasks, max_epochs=3, lr=0.02, training={"calibrate": "none"}
+    ).fit(make_samples(), validation=validation)
     rows = model.history_[model.history_["side"] == "validation"].set_index("epoch")
     (epoch,) = model.best_epoch_.values()
     assert rows.loc[epoch, "value"] == pytest.approx(

@@ -350,7 +350,7 @@ def read_all(folder: Path) -> None:
     trials = search.finished()
     for trial in trials:
         search._limits(replace(trial, number=7), 4, None)
-    search._take()
+    search.take()
     if any(trial.state == "done" for trial in trials):
         tuning = Tuning(trials, SPACE, START, pd.DataFrame(), {})
         assert len(tuning.table) == len(trials)

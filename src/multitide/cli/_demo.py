@@ -128,7 +128,7 @@ def export_run(folder: Path, rig: Samples) -> None:
         export(model, path)
     except MissingDependencyError:
         say(
-            'With pip install "multitide[onnx]", '
+            "With the extra `onnx`, "
             f"`multitide export {folder}/run model.onnx` makes a file of the model "
             "that predicts without torch."
         )

@@ -70,6 +70,9 @@ def _array_remedy(samples: Samples, channels: tuple[str, ...]) -> str:
     text = f"{n_channels}."
     if samples.equal_lengths and samples.n_timepoints == len(channels):
         text += " Its axes look swapped: use X.transpose(0, 2, 1)."
+    if samples.n_timepoints == 1 and len(samples) == len(channels):
+        shape = (len(samples), n_channels)
+        text += f" If {shape} is a single series, use X[None]."
     return text
 
 
