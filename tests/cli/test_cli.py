@@ -184,6 +184,7 @@ def test_fit_tells_what_it_does_and_writes_a_run_folder(
         "README.md",
         "history.jsonl",
         "metrics.parquet",
+        "report.html",
         "report.md",
         "config.toml",
         "figures",

@@ -175,7 +175,7 @@ def test_what_is_kept_per_parameter_counts(params: dict[str, Any], more: int) ->
 
 def test_separate_networks_are_trained_in_turn() -> None:
     together = plan_of(small(), make_samples()).memory
-    alone = small(sharing="none")._plan(make_samples()).memory
+    alone = plan_of(small(sharing="none"), make_samples()).memory
     assert together is not None
     assert alone is not None
     assert alone.n_parameters > 1.9 * together.n_parameters
@@ -201,7 +201,7 @@ def test_studies_are_refused_before_their_first_fit(
 
 @pytest.mark.usefixtures("never_trained")
 def test_processes_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = small()._plan(make_samples())
+    plan = plan_of(small(), make_samples())
     assert plan.memory is not None
     limit(monkeypatch, int(2.5 * plan.memory.total))
     with refused("`n_jobs`", "got 4", "Use n_jobs=2"):
