@@ -3,7 +3,10 @@ FROM python:3.11-slim
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY src src
-RUN pip install --no-cache-dir --constraint constraints.txt torch --index-url https://download.pytorch.org/whl/cpu \
+# Linux gets a PyTorch for NVIDIA GPUs, several gigabytes, unless this names the index of the CPU builds:
+# docker build --build-arg PIP_EXTRA_INDEX_URL=... (the address is on PyTorch's install page).
+ARG PIP_EXTRA_INDEX_URL
+RUN pip install --no-cache-dir --constraint constraints.txt torch \
     && pip install --no-cache-dir --constraint constraints.txt ".[serve]" \
     && useradd --create-home multitide
 USER multitide
