@@ -149,6 +149,7 @@ def test_one_thread_in_a_block_and_its_fits(monkeypatch: pytest.MonkeyPatch) -> 
     assert torch.get_num_threads() == 2
 
 
+@pytest.mark.slow
 def test_processes_of_joblib_share_the_cores() -> None:
     def look() -> tuple[int, int, int]:
         import torch

@@ -153,6 +153,7 @@ def test_uncertainty_has_kendalls_two_forms(present: list[int]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_uncertainty_of_numbers_is_torchjds() -> None:
     module, theirs = Uncertainty().build(NAMES, ["regression"] * 4), jd.UW(4)
     logs = torch.linspace(-1, 1, 4)
@@ -170,6 +171,7 @@ def test_uncertainty_of_numbers_is_torchjds() -> None:
         torch.testing.assert_close(parameter.grad, gradient)
 
 
+@pytest.mark.slow
 def test_uncertainty_finds_its_optimum() -> None:
     losses = draw(2)
     module = Uncertainty(lr=0.05).build(NAMES, ["classification", "regression"] * 2)

@@ -22,6 +22,11 @@ TESTED_ELSEWHERE = {"internals/adding-a-part"}
 SLOW = {
     "guide/calibration",
     "guide/weights",
+    "guide/large-tables",
+    "guide/metrics",
+    "guide/resuming",
+    "guide/explain",
+    "guide/decisions",
     "guide/study",
     "guide/conditions",
     "guide/grouping",

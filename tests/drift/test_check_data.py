@@ -180,6 +180,7 @@ def test_without_a_validation_set_the_training_set_is_predicted() -> None:
 
 
 @pytest.mark.parametrize("representation", ["minirocket", None])
+@pytest.mark.slow
 def test_vectors_and_linear_heads(representation: str | None) -> None:
     inputs = {"representation": representation} if representation else None
     model = small(backbone="linear", inputs=inputs).fit(make_samples(60))

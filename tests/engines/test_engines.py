@@ -93,6 +93,7 @@ def test_an_error_of_the_work_is_raised(engine: Engine) -> None:
         list(engine.results(refuse, [7]))
 
 
+@pytest.mark.slow
 def test_large_arrays_arrive_and_can_be_written(engine: Engine) -> None:
     array = np.full(LARGE // 4, 3.0)
     results = dict(engine.results(partial(mean_of, array=array), [1, 2]))

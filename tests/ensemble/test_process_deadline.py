@@ -35,7 +35,7 @@ def run(
         pytest.param(0.2, 0.0, 30, True, marks=pytest.mark.slow),
         pytest.param(0.0, 0.0, 30, True, marks=pytest.mark.slow),
         (0.2, 1.0, 30, True),
-        (0.2, 100.0, 1, False),
+        pytest.param(0.2, 100.0, 1, False, marks=pytest.mark.slow),
         pytest.param(100.0, 0.0, 1, False, marks=pytest.mark.slow),
     ],
 )

@@ -117,6 +117,7 @@ def test_a_candidate_without_weight_takes_no_part(
     assert len(only_network.model_.network_list) == 1
 
 
+@pytest.mark.slow
 def test_with_many_labels_there_is_one_group_of_trees(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -170,6 +171,7 @@ def test_what_was_chosen_is_stored(fitted: MultiTaskEstimator, tmp_path: Path) -
     pd.testing.assert_frame_equal(loaded.candidates_, fitted.candidates_)
 
 
+@pytest.mark.slow
 def test_without_a_validation_label_the_network_predicts() -> None:
     validation = make_samples(20, seed=3)
     validation = validation.replace(y=validation.y.assign(load=np.nan))
@@ -284,6 +286,7 @@ def test_very_many_channels_have_a_network_only(
     assert not len(auto(max_epochs=1).fit(SAMPLES).candidates_)
 
 
+@pytest.mark.slow
 def test_short_series_are_padded() -> None:
     short = Samples.from_arrays(
         SAMPLES.values.reshape(len(SAMPLES), 20, -1).transpose(0, 2, 1)[:, :, :6],
@@ -361,6 +364,7 @@ def test_a_study_is_about_the_network() -> None:
     assert network_or_default(trees, SAMPLES) is trees
 
 
+@pytest.mark.slow
 def test_the_network_stays_for_features_and_as_a_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -94,6 +94,7 @@ def test_several_data_sets_choose_one_threshold_together() -> None:
         assert predicted[name]["fault"].eq("failing").equals(said)
 
 
+@pytest.mark.slow
 def test_an_ensemble_has_a_threshold_of_its_own(tmp_path: Path) -> None:
     samples = make()
     members = {

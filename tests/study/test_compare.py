@@ -95,6 +95,7 @@ def test_more_seeds_and_arms_do_only_what_is_new(tmp_path: Path) -> None:
     assert_equal(more, quick(n_seeds=3, arms=["hard", "constant"]))
 
 
+@pytest.mark.slow
 def test_other_data_or_settings_in_the_same_folder_do_not_mix(tmp_path: Path) -> None:
     quick(tmp_path)
     changed = quick(tmp_path, estimator=Quick(lr=0.5))
@@ -206,6 +207,7 @@ def test_a_budget_for_part_of_a_seed_leaves_arms_out(clock: None) -> None:
     )
 
 
+@pytest.mark.slow
 def test_groups_are_sought_within_the_budget(clock: None, tmp_path: Path) -> None:
     started = Slow.now
     grouped = {"arms": ["hard", "grouped"], "n_seeds": 2, "estimator": Slow()}

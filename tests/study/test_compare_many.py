@@ -81,6 +81,7 @@ def six() -> Comparisons:
     return several(6)
 
 
+@pytest.mark.slow
 def test_what_six_data_sets_tell(six: Comparisons) -> None:
     found = six
     assert found.test.is_conclusive and found.test.p < 0.05

@@ -118,6 +118,7 @@ def test_pairs_tell_what_each_task_does_to_each_other_one() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_bound_is_kept_and_one_network_is_all_together() -> None:
     two = found(max_groups=2)
     assert two.groups == (("a", "b", "d"), ("c",))
@@ -268,6 +269,7 @@ def test_what_was_found_is_kept_and_found_again(
         pd.testing.assert_frame_equal(other.gains, first.gains)
 
 
+@pytest.mark.slow
 def test_advice_and_study_share_their_runs(tmp_path: Path) -> None:
     found(tmp_path)
     before = {path.name for path in (tmp_path / "runs").iterdir()}

@@ -94,6 +94,7 @@ def test_a_stored_study_has_its_weights(
         Comparison.load(altered)
 
 
+@pytest.mark.slow
 def test_an_ensemble_weighs_its_members_by_weighted_rows() -> None:
     samples = make_samples(n=60)
     heavy = np.where(np.arange(60) % 2, 0.01, 20.0)
