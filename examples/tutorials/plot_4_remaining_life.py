@@ -7,6 +7,8 @@ fail. The wear that ends their life also shows in a fault and in its severity, w
 label. This tutorial predicts all of them on a simulated rig, whose hidden wear we know.
 """
 
+import tempfile
+
 import matplotlib.pyplot as plt
 import pandas as pd
 
@@ -104,6 +106,7 @@ ranges.predict_quantiles(test)["remaining_life"].head().round(1)
 # -----------------
 # The folder holds weights and a description, no pickle. A new run needs no label.
 
-ranges.save("rig-model")
-later = mt.load("rig-model")
+with tempfile.TemporaryDirectory() as folder:
+    ranges.save(f"{folder}/rig-model")
+    later = mt.load(f"{folder}/rig-model")
 later.predict(mt.simulate_rig(3, random_state=1)).round(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -21,7 +22,7 @@ from multitide.training._decode_samples import Decoded
 Tables: TypeAlias = "dict[str, pd.DataFrame]"  # by task
 
 
-class HasClasses:
+class HasClasses(ABC):
     """The part of a fitted model that is about classes."""
 
     tasks_: list[Task]
@@ -120,6 +121,6 @@ class HasClasses:
         result = data_sets.like_input(found)
         return result  # noqa: RET504
 
+    @abstractmethod
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
-        """Return each task's predictions as arrays, by data set; a subclass does it."""
-        raise NotImplementedError
+        """Return each task's predictions as arrays, by data set."""

@@ -15,7 +15,7 @@ from multitide.data._split import Split
 from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.study.design._protocol import Protocol, make_protocol
-from multitide.tasks import resolve_tasks
+from multitide.tasks import Classification, Task, resolve_tasks
 from refusals import refused
 
 
@@ -91,6 +91,15 @@ def test_wrong_groups_are_refused(groups: Any, parts: list[str]) -> None:
 def test_groups_without_extra_columns_are_refused() -> None:
     with refused("`groups`", "'plant'", "read_table", error=ParameterError):
         protocol_of(make_study_samples(30), RANDOM, groups="plant")
+
+
+def test_a_threshold_rule_without_a_validation_set_is_refused() -> None:
+    samples = make_study_samples(100)
+    tasks: list[Task] = [Classification("state", threshold="f1")]
+    samples = samples.replace(y=samples.y[["state"]])
+    split = Splitter(by="random", validation=0.0)
+    with refused("`state.threshold`", "'f1'", "Hold out a validation set"):
+        make_protocol(DataSets(samples), tasks, split, None, 1, None)
 
 
 def test_a_split_without_labels_is_refused() -> None:

@@ -16,6 +16,7 @@ from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
 from multitide.fitting._data_sets import check_names, naming_data_set, tasks_with_labels
+from multitide.fitting._decide import check_rules
 from multitide.study.design._study_data import (
     Folds,
     SplitRule,
@@ -233,6 +234,8 @@ def make_protocol(
         raise ParameterError(
             f"`cv` must give every data set the same number of folds; got {n_folds}."
         )
+    for fold in range(next(iter(n_folds.values()))):
+        check_rules(tasks, any(len(each.splits[fold].validation) for each in data))
     return Protocol(list(tasks), data, n_seeds)
 
 
