@@ -115,13 +115,12 @@ def demo(
 
 def export_run(folder: Path, rig: Samples) -> None:
     """Export the model of the run, and say how nearly the file predicts what the model does."""
-    import numpy as np
-
     from multitide._load import load
     from multitide.cli._terminal import bold, say
     from multitide.errors import MissingDependencyError
     from multitide.exporting._export import export
     from multitide.exporting._onnx_engine import OnnxEngine
+    from multitide.exporting._relative_error import relative_error
 
     model, path = load(folder / "run"), folder / "model.onnx"
     try:
@@ -137,7 +136,7 @@ def export_run(folder: Path, rig: Samples) -> None:
     found = engine(rig)
     largest = 0.0
     for task, expected in model.decode(rig).items():
-        error = np.abs(found[task] - expected) / np.maximum(np.abs(expected), 1)
+        error = relative_error(model.targets_.target(task), expected, found[task])
         largest = max(largest, float(error.max()))
     say(
         "Exported: ",

@@ -11,10 +11,10 @@ import torch
 from multitide.errors import MultitideError
 from multitide.exporting._example_inputs import Feed, as_tensors, example_inputs
 from multitide.exporting._exported_model import ExportedModel
+from multitide.exporting._relative_error import relative_error
 from multitide.model._schema import DataRecord
 from multitide.network._forest import forests_of
 from multitide.tasks import Target
-from multitide.tasks._standardised import StandardisedTarget
 
 if TYPE_CHECKING:
     import onnx
@@ -87,7 +87,7 @@ def _other_rows(
     by_task = dict(zip(model.tasks, targets, strict=True))
     of_outputs = [*targets, *(by_task[task] for task in model.with_interval)]
     for target, tensor, values in zip(of_outputs, expected, found, strict=True):
-        error = _relative_error(target, tensor.numpy(), values)
+        error = relative_error(target, tensor.numpy(), values)
         too_large = error > TOLERANCE
         if too_large.any() and not _has_trees(model, target.task.name):
             raise MultitideError(
@@ -97,20 +97,6 @@ def _other_rows(
             )
         differs |= too_large
     return int(differs.sum())
-
-
-def _relative_error(
-    target: Target, expected: np.ndarray, found: np.ndarray
-) -> np.ndarray:
-    """Return the largest difference of each row, in relation to the value or its usual spread."""
-    spread = 1.0
-    if isinstance(target, StandardisedTarget):
-        spread = float(target.scale)
-    error = np.abs(found - expected) / np.maximum(np.abs(expected), spread)
-    # NaN must not pass.
-    error = np.where(np.isnan(error), np.inf, error)
-    largest: np.ndarray = error.reshape(len(error), -1).max(axis=1)
-    return largest
 
 
 def _has_trees(model: ExportedModel, task: str) -> bool:
