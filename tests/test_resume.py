@@ -305,6 +305,15 @@ def test_a_checkpoint_of_other_data_is_refused(checkpoint: Path) -> None:
         estimator(aggregator="gradvac").fit(other, checkpoint=checkpoint)
 
 
+@pytest.mark.parametrize("name", [".lock", ".draft-x1_y", f"1-{'0' * 16}.safetensors"])
+def test_a_fit_that_was_killed_before_its_first_record_begins_anew(
+    samples: mt.Samples, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_text("cut off")
+    fitted = estimator().fit(samples, checkpoint=tmp_path)
+    check_same(fitted, estimator().fit(samples))
+
+
 def test_another_folder_is_not_a_checkpoint(
     samples: mt.Samples, tmp_path: Path
 ) -> None:

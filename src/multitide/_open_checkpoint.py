@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from multitide._installed_versions import installed_versions
-from multitide._one_process import one_process
+from multitide._one_process import LOCK, one_process
 from multitide._plan_fit import FitPlan
-from multitide._result_folder import refuse_existing, writable
+from multitide._result_folder import DRAFT_PREFIX, refuse_existing, writable
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._warm_start import Source
 from multitide.training._callbacks import Callback
 from multitide.training._checkpoint_store import (
+    PIECE,
     RECORD,
     CheckpointStore,
     read_checkpoint,
@@ -49,7 +50,7 @@ def open_checkpoint(
     if folder is None:
         yield None
         return
-    if not (folder / RECORD).is_file():
+    if not _is_of_a_fit(folder):
         refuse_existing(folder, "checkpoint")
     with writable(folder, "checkpoint"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +59,21 @@ def open_checkpoint(
         store = CheckpointStore(folder, _identity(plan, callbacks), minutes)
         yield store
         store.complete()
+
+
+def _is_of_a_fit(folder: Path) -> bool:
+    """Return whether a folder holds a checkpoint, or what a fit leaves that is killed before it."""
+    if (folder / RECORD).is_file():
+        return True
+    with writable(folder, "checkpoint"):
+        if not folder.is_dir():
+            return False
+        names = [path.name for path in folder.iterdir()]
+    for name in names:
+        is_draft = name.startswith(DRAFT_PREFIX)
+        if name != LOCK and not is_draft and not PIECE.fullmatch(name):
+            return False
+    return True
 
 
 def with_stored_seed(
