@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # Python compiles what is imported; to compile all packages would take a minute and a half.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
+# Where it is set, each of the tests' many processes would compile torch and its like anew, for 7 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all check docs bench house clean
 .DELETE_ON_ERROR:
