@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
 import multitide
@@ -84,6 +86,7 @@ app = typer.Typer(
     help="Multi-task learning on time series: one network predicts several labels of a series, "
     "some of which may be missing.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -114,6 +117,20 @@ def _options(
     pass
 
 
+def _paragraphs(docstring: str | None) -> str:
+    """Return a docstring with each paragraph on one line, for terminals of any width.
+
+    Indented paragraphs are examples and keep their lines. Names of tables such as ``[data]`` are
+    escaped, because brackets are markup for the terminal.
+    """
+    paragraphs = []
+    for paragraph in inspect.cleandoc(docstring or "").split("\n\n"):
+        if not paragraph.startswith(" "):
+            paragraph = paragraph.replace("\n", " ")
+        paragraphs.append(paragraph)
+    return escape("\n\n".join(paragraphs))
+
+
 for command in (
     demo,
     init,
@@ -132,7 +149,7 @@ for command in (
     info,
     methods,
 ):
-    app.command()(command)
+    app.command(help=_paragraphs(command.__doc__))(command)
 
 
 def main() -> None:

@@ -150,7 +150,8 @@ def fit(
 
     With a configuration, options of training override the file, and options of the data are not
     allowed. A data file needs at least one label:
-    multitide fit data.csv --label fault --label load --window 48
+
+        multitide fit data.csv --label fault --label load --window 48
     """
     data = {
         "channels": channel,
