@@ -1,14 +1,15 @@
 """Count false alarms: how often does a study of two equal arms claim a difference?
 
     python benchmarks/false_alarms.py [--studies 200] [--seeds 5] [--runs 160] [--machines 40]
-    [--first 0] [--jobs N]
+    [--first 0] [--jobs N] [--folder F]
 
 Both arms are the same recipe (one small network for all tasks) with disjoint seeds, so the true
 gain is zero. Every study simulates its own rig, with new training and test data. Half of the
 machines are held out, and intervals are for new machines. Between 3 and 7 % of the 95 % intervals
 should miss zero, and "helps" and "hurts" should be as rare. The last column is what a t-test over
 seeds alone would have claimed from the same runs. `simulated_studies.py` simulates the gains
-themselves, and tries other effects, test groups and numbers of gains.
+themselves, and tries other effects, test groups and numbers of gains. With a folder, finished
+studies are kept there, and an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import argparse
 import logging
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from results import Results
 from scipy import stats
 
 from multitide import MultiTaskEstimator, Splitter, simulate_rig
@@ -34,6 +37,9 @@ ARMS = {
     "other": {"sharing": "hard", "random_state": 10_000},
 }
 GOAL = (0.03, 0.07)
+# Of a study, with their defaults.
+SETTINGS = {"seeds": 5, "runs": 160, "machines": 40, "epochs": 4}
+KEPT = ["study", "task", "gain", "low", "high", "verdict", "n_groups", "p_naive"]
 
 
 def study(number: int, options: argparse.Namespace) -> pd.DataFrame:
@@ -77,27 +83,42 @@ def p_over_seeds(comparison: Any, task: str) -> float:
     return float(stats.ttest_ind(one, other).pvalue)
 
 
+def all_gains(options: argparse.Namespace) -> pd.DataFrame:
+    """Return the gains of all studies; those in the folder are not run again."""
+    wanted = range(options.first, options.first + options.studies)
+    settings = {name: getattr(options, name) for name in SETTINGS}
+    kept = None if options.folder is None else Results(options.folder)
+    rows = [] if kept is None else kept.rows
+    known = []
+    for row in rows:
+        if all(row[name] == value for name, value in settings.items()):
+            known.append(row)
+    done = {row["study"] for row in known}
+    missing = [number for number in wanted if number not in done]
+    finished = Parallel(
+        n_jobs=options.jobs,
+        inner_max_num_threads=1,
+        backend="loky",
+        return_as="generator_unordered",
+    )(delayed(study)(number, options) for number in missing)
+    for gains in finished:
+        own = [row | settings for row in gains[KEPT].to_dict("records")]
+        known += own
+        if kept is not None:
+            kept.add(*own)
+    return pd.DataFrame([row for row in known if row["study"] in wanted])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (
-        ("studies", 200),
-        ("seeds", 5),
-        ("runs", 160),
-        ("machines", 40),
-        ("epochs", 4),
-        ("first", 0),
-    ):
+    defaults = {"studies": 200, "first": 0} | SETTINGS
+    for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--jobs", type=int, default=default_n_jobs("cpu"))
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     started = time.perf_counter()
-    work = (
-        delayed(study)(number, options)
-        for number in range(options.first, options.first + options.studies)
-    )
-    gains = pd.concat(
-        Parallel(n_jobs=options.jobs, inner_max_num_threads=1, backend="loky")(work)
-    )
+    gains = all_gains(options)
     gains["alarm"] = (gains["low"] > 0) | (gains["high"] < 0)
     gains["claim"] = gains["verdict"].isin(["helps", "hurts"])
     gains["naive"] = gains["p_naive"] < 0.05

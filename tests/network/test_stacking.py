@@ -258,3 +258,22 @@ def test_stored_models_hold_each_head_by_itself(tmp_path: Any) -> None:
     assert any(
         name.endswith("heads.12.0.weight") for name in estimator.model_.state_dict()
     )
+
+
+def test_clipped_sums_of_stacked_tasks_are_those_of_each() -> None:
+    """With outputs that are sure, missing labels and a class that training has not seen."""
+    rng = np.random.default_rng(0)
+    targets, outputs, codes = [], [], []
+    for number in range(9):
+        task = Classification(f"state{number}")
+        labels = pd.DataFrame({task.name: rng.choice(["a", "b", "c"], 60)})
+        targets.append(task.fit_target(labels))
+        outputs.append(torch.randn(40, 3) * 30)
+        codes.append(torch.from_numpy(rng.integers(-2, 3, 40)))
+    expected = []
+    for target, output, code in zip(targets, outputs, codes, strict=True):
+        losses = target.clipped_loss(output, code) / target.trivial_loss
+        expected.append(losses[target.labelled(code)].double().sum())
+    sums = Losses(targets).sums(outputs, codes, clipped=True)
+    torch.testing.assert_close(sums, torch.stack(expected))
+    assert not torch.allclose(sums, Losses(targets).sums(outputs, codes))

@@ -160,7 +160,7 @@ def test_unseen_class_teaches_nothing_warns_and_counts_as_wrong() -> None:
     target = fit(frame("a", "b", "b"))
     labels = frame("b", "odd", "b", None)
     with pytest.warns(MultitideWarning, match="`fault` .*'odd'"):
-        assert target.encode(labels).tolist() == [1, -1, 1, -1]
+        assert target.encode(labels).tolist() == [1, -2, 1, -1]
     certain = np.tile([0.0, 1.0], (4, 1))
     with pytest.warns(MultitideWarning, match="'odd'") as caught:
         table = target.metrics(labels, certain).set_index("metric")

@@ -251,6 +251,27 @@ def test_row_losses_agree_with_the_training_loss(task: Task, seed: int) -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+def test_validation_and_test_losses_clip_alike(task: Task, scale: float) -> None:
+    """Networks that are sure, and wrong, have the same loss on both sets."""
+    labels = make_labels(task, 100, 3)
+    target = task.fit_target(labels)
+    generator = torch.Generator().manual_seed(3)
+    output = scale * torch.randn(100, target.n_outputs, generator=generator)
+    codes = torch.from_numpy(target.encode(labels))
+    counted = target.labelled(codes)
+    on_validation = target.clipped_loss(output, codes) / target.trivial_loss
+    on_test = target.row_losses(labels, target(output).numpy())
+    assert np.array_equal(counted.numpy(), ~np.isnan(on_test))
+    np.testing.assert_allclose(
+        # float32 probabilities resolve 1 - p to 6e-8 only: half of the smallest that counts
+        on_validation[counted].numpy(),
+        on_test[counted.numpy()],
+        rtol=1e-3,
+        atol=np.log(2) / float(target.trivial_loss) if scale > 1 else 1e-6,
+    )
+
+
 def test_saved_and_rebuilt_targets_predict_alike(target: Target) -> None:
     config = json.loads(json.dumps(target.to_config()))
     task = task_from_config(json.loads(json.dumps(task_to_config(target.task))))

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from makers import make_samples, small
+from multitide.errors import MultitideWarning
 from multitide.model._history import HISTORY, read_history, write_history
 from multitide.sharing import SHARINGS
 from multitide.tasks import Classification, Regression, Task
@@ -82,3 +83,35 @@ def test_a_task_without_labels_in_the_validation_set_has_no_metric() -> None:
     assert history.loc[
         history["side"] == "validation", ["task", "metric"]
     ].to_numpy().tolist() == [["state", "accuracy"]]
+
+
+def test_validation_losses_are_those_of_evaluate_if_sure_or_unseen() -> None:
+    """A wrong certainty and a class that training has not seen cost the same on both sets."""
+    train, validation = make_samples(), make_samples(n=40, seed=1)
+    labels = validation.y.copy()
+    labels.loc[3:6, "state"] = "unheard"
+    validation = validation.replace(y=labels)
+    with pytest.warns(MultitideWarning, match="unheard"):
+        model = small(
+            max_epochs=2, lr=0.5, sharing="none", training={"calibrate": "none"}
+        ).fit(train, validation=validation)
+        table = model.evaluate(validation)
+    measured = table[table["metric"] == "loss"].set_index("task")
+    assert measured.loc["state", "n_labelled"] == labels["state"].notna().sum()
+    rows = model.history_[model.history_["side"] == "validation"]
+    rows = rows.set_index(["epoch", "task"])
+    for task, epoch in model.best_epoch_.items():
+        expected = pytest.approx(measured.loc[task, "value"], rel=1e-4)
+        assert rows.loc[(epoch, task), "loss"] == expected
+
+
+def test_a_refit_does_not_train_on_classes_of_the_validation_set_alone() -> None:
+    labels = make_samples(n=40, seed=1).y
+    labels.loc[3:6, "state"] = "unheard"
+    validation = make_samples(n=40, seed=1).replace(y=labels)
+    with pytest.warns(MultitideWarning, match="unheard"):
+        model = small(max_epochs=1, training={"calibrate": "none", "refit": True}).fit(
+            make_samples(), validation=validation
+        )
+    assert "unheard" not in model.classes_["state"]
+    assert np.isfinite(model.history_["loss"]).all()

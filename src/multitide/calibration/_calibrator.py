@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
-# Networks answer in float32, which resolves no smaller probabilities.
-SMALLEST = float(torch.finfo(torch.float32).eps)
+from multitide.tasks._smallest_probability import SMALLEST_PROBABILITY
 
 
 class Calibrator(nn.Module, ABC):
@@ -26,5 +24,5 @@ class Calibrator(nn.Module, ABC):
 
 
 def log_probabilities(probabilities: Tensor) -> Tensor:
-    """Return logarithms in float64, none below that of `SMALLEST`."""
-    return probabilities.double().clamp(min=SMALLEST).log()
+    """Return logarithms in float64, none below that of `SMALLEST_PROBABILITY`."""
+    return probabilities.double().clamp(min=SMALLEST_PROBABILITY).log()

@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 
-from multitide.calibration._calibrator import SMALLEST, Calibrator
+from multitide.calibration._calibrator import Calibrator
 from multitide.calibration._column_map import ColumnMap
 from multitide.calibration._falls import falls
 from multitide.calibration._folds import N_FOLDS, folds_of_recordings
@@ -18,6 +18,7 @@ from multitide.calibration._platt import Platt
 from multitide.calibration._temperature import Temperature
 from multitide.calibration._two_classes import TwoClasses
 from multitide.calibration._unchanged import Unchanged
+from multitide.tasks._smallest_probability import SMALLEST_PROBABILITY
 
 # Labels of the rarer class, and of all classes, below which a choice would be noise.
 FEW_OF_RARER, FEW_LABELS = 10, 30
@@ -69,7 +70,7 @@ def choose_for_classes(
         None if nothing is calibrated: there are too few labels, or the cross-fitted log loss does
         not fall by more than its standard error.
     """
-    logs = np.log(np.clip(probabilities.astype(np.float64), SMALLEST, None))
+    logs = np.log(np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, None))
     if probabilities.shape[1] == 2:
         of_second = choose_for_label(logs[:, 1] - logs[:, 0], codes == 1, recordings)
         if isinstance(of_second.map, Unchanged):
@@ -110,8 +111,10 @@ def choose_for_labels(
     recordings : ndarray of int, shape (n_rows,)
         Rows that belong together.
     """
-    clipped = np.clip(probabilities.astype(np.float64), SMALLEST, 1 - SMALLEST)
-    log_odds = np.log(clipped) - np.log1p(-clipped)
+    bounded = np.clip(
+        probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY
+    )
+    log_odds = np.log(bounded) - np.log1p(-bounded)
     choices = []
     for column, labels in enumerate(truth.T):
         known = ~np.isnan(labels)
@@ -183,7 +186,7 @@ def _are_few(recordings: np.ndarray) -> bool:
 
 def _losses_of(probabilities: np.ndarray, yes: np.ndarray) -> np.ndarray:
     of_truth = np.where(yes, probabilities, 1 - probabilities)
-    losses: np.ndarray = -np.log(np.clip(of_truth, SMALLEST, None))
+    losses: np.ndarray = -np.log(np.clip(of_truth, SMALLEST_PROBABILITY, None))
     return losses
 
 

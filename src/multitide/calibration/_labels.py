@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from multitide.calibration._calibrator import SMALLEST, Calibrator
+from multitide.calibration._calibrator import Calibrator
 from multitide.calibration._column_map import ColumnMap
 from multitide.calibration._unchanged import Unchanged
+from multitide.tasks._smallest_probability import SMALLEST_PROBABILITY
 
 
 class Labels(Calibrator):
@@ -38,7 +39,7 @@ class Labels(Calibrator):
 
     def forward(self, probabilities: Tensor) -> Tensor:
         """Return calibrated probabilities of yes, (batch, n_labels)."""
-        log_odds = probabilities.double().logit(eps=SMALLEST)
+        log_odds = probabilities.double().logit(eps=SMALLEST_PROBABILITY)
         columns = []
         for i, each in enumerate(self.maps):
             if isinstance(each, Unchanged):

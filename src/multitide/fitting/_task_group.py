@@ -47,6 +47,9 @@ class EncodedData:
     train, validation : Rows
         The training and validation samples that have a label of any task; `validation` is None
         without a validation set.
+    usable : ndarray of bool, shape (n_samples, n_tasks)
+        Whether training can use the label of each task; not if its class is only in the validation
+        set.
     weights : ndarray or None, shape (n_samples, n_tasks)
         How much each sample counts for each task; None if all count alike.
     """
@@ -56,6 +59,7 @@ class EncodedData:
     codes: list[np.ndarray]
     train: Rows
     validation: Rows | None
+    usable: np.ndarray
     weights: np.ndarray | None = None
 
     def on_device(
@@ -86,7 +90,8 @@ class EncodedData:
             return self
         index = np.concatenate([self.train.index, self.validation.index])
         measured = np.concatenate([self.train.measured, self.validation.measured])
-        return replace(self, train=Rows(index, measured), validation=None)
+        rows = _with_labels(Rows(index, measured & self.usable[index]))
+        return replace(self, train=rows, validation=None)
 
     def only(self, tasks: np.ndarray) -> EncodedData:
         """Return the data set with the labels of some tasks, given by a mask (n_tasks,)."""
@@ -260,21 +265,23 @@ class TaskGroup:
         codes = []
         for target in self.targets:
             codes.append(target.encode(labels_of(data.samples, target.task)))
-        known = []
+        known, labels = [], []
         for target, code in zip(self.targets, codes, strict=True):
-            known.append(target.measured(torch.from_numpy(code)).numpy())
-        measured = np.stack(known, axis=1)
-        every_task = np.ones(len(self.targets), dtype=bool)
+            on_cpu = torch.from_numpy(code)
+            known.append(target.measured(on_cpu).numpy())
+            labels.append(target.labelled(on_cpu).numpy())
+        usable = np.stack(known, axis=1)
         train, validation = data.split.train, data.split.validation
         validation_rows = None
         if len(validation):
-            validation_rows = _with_labels(
-                Rows(validation, measured[validation]), every_task
-            )
-        train_rows = _with_labels(Rows(train, measured[train]), every_task)
+            labelled = np.stack(labels, axis=1)[validation]
+            # A task whose validation labels are all of unseen classes has nothing to choose by.
+            labelled &= usable[validation].any(axis=0)
+            validation_rows = _with_labels(Rows(validation, labelled))
+        train_rows = _with_labels(Rows(train, usable[train]))
         weights = _weights(data.samples, self.tasks)
         return EncodedData(
-            data.name, data.samples, codes, train_rows, validation_rows, weights
+            data.name, data.samples, codes, train_rows, validation_rows, usable, weights
         )
 
 
@@ -373,8 +380,10 @@ def _weights(samples: Samples, tasks: Sequence[Task]) -> np.ndarray | None:
     return np.stack(filled, axis=1)
 
 
-def _with_labels(rows: Rows, tasks: np.ndarray) -> Rows:
+def _with_labels(rows: Rows, tasks: np.ndarray | None = None) -> Rows:
     """Return the rows with labels of some tasks, given by a mask (n_tasks,); drop all others."""
-    measured = rows.measured & tasks
+    measured = rows.measured
+    if tasks is not None:
+        measured = measured & tasks
     labelled = measured.any(axis=1)
     return Rows(rows.index[labelled], measured[labelled])

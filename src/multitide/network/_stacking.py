@@ -123,17 +123,19 @@ class Losses:
         outputs: Sequence[Tensor],
         codes: Sequence[Tensor],
         weights: Sequence[Tensor] | None = None,
+        clipped: bool = False,
     ) -> Tensor:
         """Return each task's loss summed over its labelled rows, float64 (n_tasks,).
 
-        The losses of rows are multiplied by `weights`, as in `means`.
+        The losses of rows are multiplied by `weights`, as in `means`. If they are `clipped`, they
+        are `Target.clipped_loss`, over all rows that a measurement counts.
         """
         by_task: dict[int, Tensor] = {}
         for i in self._single:
-            losses = self._row_losses(i, outputs, codes, weights)
+            losses = self._row_losses(i, outputs, codes, weights, clipped)
             by_task[i] = losses.double().sum()
         for stack in self._stacks:
-            losses, _ = stack.row_losses(outputs, codes, weights)
+            losses, _ = stack.row_losses(outputs, codes, weights, clipped)
             sums = losses.double().sum(dim=0).unbind()
             by_task |= dict(zip(stack.members, sums, strict=True))
         return torch.stack([sum_ for _, sum_ in sorted(by_task.items())])
@@ -144,9 +146,15 @@ class Losses:
         outputs: Sequence[Tensor],
         codes: Sequence[Tensor],
         weights: Sequence[Tensor] | None,
+        clipped: bool = False,
     ) -> Tensor:
         """Return the weighted losses of a task, 0 for missing labels, (batch,)."""
-        losses = self._targets[i].row_loss(outputs[i], codes[i])
+        target = self._targets[i]
+        if clipped:
+            losses = target.clipped_loss(outputs[i], codes[i]) / target.trivial_loss
+            losses = zero_missing(losses, target.labelled(codes[i]))
+        else:
+            losses = target.row_loss(outputs[i], codes[i])
         if weights is None:
             return losses
         return losses * weights[i]
@@ -165,6 +173,7 @@ class _Stack:
         outputs: Sequence[Tensor],
         codes: Sequence[Tensor],
         weights: Sequence[Tensor] | None = None,
+        clipped: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Return losses, 0 for missing labels, and which labels are present, (batch, n_members).
 
@@ -172,9 +181,15 @@ class _Stack:
         """
         joined = torch.stack([codes[i] for i in self.members], dim=1)
         rows = torch.stack([outputs[i] for i in self.members], dim=1).flatten(0, 1)
-        filled = self._target.fill_missing(joined).flatten()
-        measured = self._target.measured(joined)
-        losses = self._target.raw_loss(rows, filled).view_as(joined) / self._trivial
+        if clipped:
+            measured = self._target.labelled(joined)
+            raw = self._target.clipped_loss(rows, joined.flatten())
+        else:
+            measured = self._target.measured(joined)
+            raw = self._target.raw_loss(
+                rows, self._target.fill_missing(joined).flatten()
+            )
+        losses = raw.view_as(joined) / self._trivial
         if weights is not None:
             losses = losses * torch.stack([weights[i] for i in self.members], dim=1)
         return zero_missing(losses, measured), measured

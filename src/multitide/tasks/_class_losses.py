@@ -10,6 +10,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from torch import Tensor
 
+from multitide.tasks._smallest_probability import SMALLEST_LOG, clipped
+
 # Smallest 1 - p, so that its power has a gradient however certain the network is.
 SMALLEST_REST = 1e-12
 
@@ -50,14 +52,21 @@ class ClassLoss:
         codes : Tensor, shape (batch,)
             The true classes.
         """
-        costs = self._costs(logits.log_softmax(dim=1))
-        true = costs.gather(1, codes[:, None])[:, 0]
-        return (1 - self.label_smoothing) * true + self.label_smoothing * costs.mean(
-            dim=1
-        )
+        logs = logits.log_softmax(dim=1)
+        return self._of_logs(logs.gather(1, codes[:, None])[:, 0], logs)
+
+    def clipped_rows(self, logits: Tensor, codes: Tensor) -> Tensor:
+        """Return the loss of each row, (batch,), as `of_probabilities` does.
+
+        A negative code is a class that training has not seen: its probability is 0.
+        """
+        logs = logits.log_softmax(dim=1).clamp(min=SMALLEST_LOG)
+        true = logs.gather(1, codes.clamp(min=0)[:, None])[:, 0]
+        true = torch.where(codes < 0, SMALLEST_LOG, true)
+        return self._of_logs(true, logs)
 
     def of_probabilities(
-        self, log_losses: np.ndarray, probabilities: np.ndarray, smallest: float
+        self, log_losses: np.ndarray, probabilities: np.ndarray
     ) -> np.ndarray:
         """Return the loss of each row, float64 (n,), as `rows` does.
 
@@ -66,16 +75,9 @@ class ClassLoss:
         log_losses : ndarray of float64, shape (n,)
             Negative log-probability of the true class.
         probabilities : ndarray, shape (n, n_classes)
-        smallest : float
-            Probabilities are clipped to at least this value.
         """
-        logs = np.log(np.clip(probabilities.astype(np.float64), smallest, 1.0))
-        true: np.ndarray = self._costs(torch.from_numpy(-log_losses)).numpy()
-        costs: np.ndarray = self._costs(torch.from_numpy(logs)).numpy()
-        even = costs.mean(axis=1)
-        losses: np.ndarray = (
-            1 - self.label_smoothing
-        ) * true + self.label_smoothing * even
+        logs = torch.from_numpy(np.log(clipped(probabilities)))
+        losses: np.ndarray = self._of_logs(torch.from_numpy(-log_losses), logs).numpy()
         return losses
 
     def best(self, shares: np.ndarray) -> tuple[np.ndarray, float]:
@@ -110,6 +112,12 @@ class ClassLoss:
         return logits, float(
             (target * self._costs(torch.from_numpy(logits)).numpy()).sum()
         )
+
+    def _of_logs(self, true: Tensor, logs: Tensor) -> Tensor:
+        """Return the loss of each row, given the log-probability of its class and those of all."""
+        even = self._costs(logs).mean(dim=1)
+        of_true = (1 - self.label_smoothing) * self._costs(true)
+        return of_true + self.label_smoothing * even
 
     def _costs(self, logs: Tensor) -> Tensor:
         """Return the cost of each class if it is the true one, given the log-probabilities."""

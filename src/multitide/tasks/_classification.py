@@ -30,17 +30,16 @@ from multitide.tasks._label_column import (
 from multitide.tasks._metrics import (
     BINARY,
     CLASSIFICATION,
-    SMALLEST_PROBABILITY,
     classification_metrics,
     log_losses,
 )
-from multitide.tasks._task import (
-    SMALLEST_TRIVIAL_LOSS,
-    Column,
-    TargetConfig,
-    Task,
-)
+from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 from multitide.tasks._threshold import Threshold
+
+MISSING, UNSEEN = (
+    -1,
+    -2,
+)  # codes of a missing label, and of a class that training has not seen
 
 
 @dataclass
@@ -154,10 +153,7 @@ class ClassificationTarget(DecidingTarget):
     def __init__(self, task: Classification, classes: Sequence[Value]) -> None:
         super().__init__()
         self.task: Classification = task
-        if task.loss == "focal":
-            gamma = task.gamma
-        else:
-            gamma = 0.0
+        gamma = task.gamma if task.loss == "focal" else 0.0
         self.loss = ClassLoss(gamma, task.label_smoothing)
         self.classes = list(classes)
         self._class_column = pd.Series(self.classes).array
@@ -205,7 +201,7 @@ class ClassificationTarget(DecidingTarget):
     def encode(self, labels: pd.DataFrame) -> np.ndarray:
         """Return the position of the class of each row, int64 (n_samples,).
 
-        -1 stands for a missing label and for a class that training has not seen.
+        -1 stands for a missing label, and -2 for a class that training has not seen.
 
         Warns
         -----
@@ -214,7 +210,7 @@ class ClassificationTarget(DecidingTarget):
         """
         codes, unseen = self.positions(labels)
         self._warn(unseen)
-        return np.where(codes < self.n_outputs, codes, -1)
+        return np.where(codes < self.n_outputs, codes, UNSEEN)
 
     def positions(self, labels: pd.DataFrame) -> tuple[np.ndarray, list[Value]]:
         """Find the class of each row.
@@ -239,8 +235,12 @@ class ClassificationTarget(DecidingTarget):
         return np.array([*table, -1], dtype=np.int64)[codes], unseen
 
     def measured(self, codes: Tensor) -> Tensor:
-        """Return which rows have a label, bool (batch,)."""
+        """Return which rows have a label that training can use, bool (batch,)."""
         return codes >= 0
+
+    def labelled(self, codes: Tensor) -> Tensor:
+        """Return which rows have a label, of any class, (batch,)."""
+        return codes != MISSING
 
     def has_label(self, truth: np.ndarray) -> np.ndarray:
         """Return which rows have a label, bool (n_samples,)."""
@@ -249,6 +249,11 @@ class ClassificationTarget(DecidingTarget):
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the weighted loss of each row, shape (batch,), for logits (batch, n_classes)."""
         return self.class_weights[codes] * self.loss.rows(output, codes)
+
+    def clipped_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the weighted loss of each row, (batch,), as `decoded_losses` measures it."""
+        weights = self.class_weights[codes.clamp(min=0)].masked_fill(codes < 0, 1.0)
+        return weights * self.loss.clipped_rows(output, codes)
 
     headline: ClassVar[str] = "accuracy"
 
@@ -322,7 +327,7 @@ class ClassificationTarget(DecidingTarget):
         codes, probabilities = truth[known], decoded[known]
         weights = np.append(self.class_weights.cpu().numpy().astype(np.float64), 1.0)
         true = log_losses(codes, probabilities)
-        raw = self.loss.of_probabilities(true, probabilities, SMALLEST_PROBABILITY)
+        raw = self.loss.of_probabilities(true, probabilities)
         weighted = weights[np.minimum(codes, self.n_outputs)] * raw
         losses[known] = weighted / float(self.trivial_loss)
         return losses
@@ -358,11 +363,9 @@ class ClassificationTarget(DecidingTarget):
     def _warn(self, unseen: list[Value]) -> None:
         if unseen:
             warnings.warn(
-                f"`{self.task.name}` has classes "
-                "that training has not seen: "
-                f"{shorten(unseen)}. "
-                "Their labels are not used for training, and "
-                "every prediction for them counts as wrong.",
+                f"`{self.task.name}` has classes that training has not seen: {shorten(unseen)}. "
+                "Their labels are not used for training, and every prediction for them counts as "
+                "wrong.",
                 MultitideWarning,
                 stacklevel=3,
             )

@@ -14,6 +14,7 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.tasks._ranking import ranking
 from multitide.tasks._reliability import RELIABILITY, of_classes, of_labels
+from multitide.tasks._smallest_probability import clipped
 
 CLASSIFICATION = (
     "accuracy",
@@ -41,9 +42,6 @@ FORECAST = ("rmse", "mae", "r2")
 
 # What errors are divided by is at least this, as in scikit-learn.
 SMALLEST_LABEL = float(np.finfo(np.float64).eps)
-# Predictions are float32, which cannot resolve smaller probabilities. scikit-learn clips them at
-# the same value.
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
 def classification_metrics(
@@ -332,11 +330,6 @@ def weights_of_labels(
         return None
     of_labels: np.ndarray = np.broadcast_to(weights[:, None], known.shape)[known]
     return of_labels
-
-
-def clipped(probabilities: np.ndarray) -> np.ndarray:
-    """Return probabilities as float64, none below `SMALLEST_PROBABILITY`."""
-    return np.clip(probabilities.astype(np.float64), SMALLEST_PROBABILITY, 1.0)
 
 
 def binary_log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

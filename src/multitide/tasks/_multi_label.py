@@ -25,7 +25,9 @@ from multitide.tasks._label_column import (
 )
 from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._metrics import MULTI_LABEL, binary_log_losses, multi_label_metrics
-from multitide.tasks._several import SeveralTarget, label_weights
+from multitide.tasks._missing_labels import zero_missing
+from multitide.tasks._several import SeveralTarget, label_weights, mean_of_known
+from multitide.tasks._smallest_probability import LARGEST_LOG_LOSS
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 from multitide.tasks._threshold import Threshold
 
@@ -232,6 +234,12 @@ class MultiLabelTarget(SeveralTarget, DecidingTarget):
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the binary cross-entropy of each label."""
         return F.binary_cross_entropy_with_logits(output, codes, reduction="none")
+
+    def clipped_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the mean of the clipped losses of each row over its known labels, (batch,)."""
+        known = ~codes.isnan()
+        losses = self.label_losses(output, zero_missing(codes, known))
+        return mean_of_known(losses.clamp(max=LARGEST_LOG_LOSS), known)
 
     def decoded_label_losses(
         self, truth: np.ndarray, decoded: np.ndarray

@@ -39,7 +39,7 @@ class SeveralTarget(Target):
         """Return the mean loss of each row over its known labels, (batch,)."""
         known = ~codes.isnan()
         losses = self.label_losses(output, zero_missing(codes, known))
-        return zero_missing(losses, known).sum(dim=1) / known.sum(dim=1)
+        return mean_of_known(losses, known)
 
     @abstractmethod
     def label_losses(self, output: Tensor, codes: Tensor) -> Tensor:
@@ -67,6 +67,11 @@ class SeveralTarget(Target):
         sums = np.where(known, losses, 0.0).sum(axis=1)
         means = np.where(count > 0, sums / np.maximum(count, 1), np.nan)
         return means / float(self.trivial_loss)
+
+
+def mean_of_known(losses: Tensor, known: Tensor) -> Tensor:
+    """Return the mean loss of each row over its known labels, (batch,); NaN without any."""
+    return zero_missing(losses, known).sum(dim=1) / known.sum(dim=1)
 
 
 def label_weights(truth: np.ndarray, of_rows: np.ndarray | None = None) -> np.ndarray:

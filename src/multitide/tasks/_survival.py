@@ -18,6 +18,7 @@ from multitide.errors import DataError
 from multitide.tasks._label_column import as_numbers, shorten
 from multitide.tasks._label_place import LabelColumn
 from multitide.tasks._missing_labels import zero_missing
+from multitide.tasks._smallest_probability import LARGEST_LOG_LOSS, clipped
 from multitide.tasks._survival_metrics import SURVIVAL, risks, survival_metrics
 from multitide.tasks._task import (
     SMALLEST_TRIVIAL_LOSS,
@@ -28,7 +29,6 @@ from multitide.tasks._task import (
 )
 
 SMALLEST_HAZARD = 1e-4  # of the best constant, and the smallest 1 - hazard
-SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 LEAST_EVENT_TIMES = 2
 
 
@@ -248,6 +248,10 @@ class SurvivalTarget(Target):
         happened = F.softplus(-output.gather(1, last)[:, 0])
         return losses + events.to(output.dtype) * happened
 
+    def clipped_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the raw loss of each row, (batch,), with clipped likelihoods."""
+        return super().clipped_loss(output, codes).clamp(max=LARGEST_LOG_LOSS)
+
     def forward(self, output: Tensor) -> Tensor:
         """Return the survival curve at the end of each interval, float64 (batch, n_bins)."""
         return torch.exp(-F.softplus(output.double()).cumsum(dim=1))
@@ -334,7 +338,7 @@ class SurvivalTarget(Target):
         until = curves[rows, survived]
         after = curves[rows, np.minimum(survived + 1, self.n_outputs)]
         likelihoods = np.where(events == 1, until - after, until)
-        losses = -np.log(np.maximum(likelihoods, SMALLEST_PROBABILITY))
+        losses = -np.log(clipped(likelihoods))
         return np.where(known, losses / float(self.trivial_loss), np.nan)
 
     def to_config(self) -> TargetConfig:

@@ -29,7 +29,6 @@ from multitide.tasks._missing_labels import zero_missing
 # Lower bound of a trivial loss: dividing by less than this would only amplify rounding errors.
 SMALLEST_TRIVIAL_LOSS = 1e-6
 
-
 # What the buffers of a target do not hold, as JSON values. Any: each kind of task has its own keys.
 TargetConfig: TypeAlias = dict[str, Any]
 # The predictions of one column of ``y``.
@@ -77,13 +76,8 @@ class Task(Part, ABC):
 
         Tasks with equal keys can share computations.
         """
-        place = set()
-        for each in fields(Task):
-            place.add(each.name)
-        own = []
-        for each in fields(self):
-            if each.name not in place:
-                own.append(each.name)
+        place = [each.name for each in fields(Task)]
+        own = [each.name for each in fields(self) if each.name not in place]
         return (self.kind, *(repr(getattr(self, name)) for name in own))
 
     def label_columns(self) -> list[LabelColumn]:
@@ -207,7 +201,11 @@ class Target(nn.Module, ABC):
 
     @abstractmethod
     def measured(self, codes: Tensor) -> Tensor:
-        """Return which rows have a label, bool (batch,)."""
+        """Return which rows have a label that training can use, bool (batch,)."""
+
+    def labelled(self, codes: Tensor) -> Tensor:
+        """Return which rows have a label, also of a class that training has not seen, (batch,)."""
+        return self.measured(codes)
 
     @abstractmethod
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
@@ -220,6 +218,13 @@ class Target(nn.Module, ABC):
         codes : Tensor, shape (batch,) or (batch, n_columns)
             Labels from `encode`, with missing labels already replaced by `fill_missing`.
         """
+
+    def clipped_loss(self, output: Tensor, codes: Tensor) -> Tensor:
+        """Return the raw loss of each row as `decoded_losses` does: with clipped probabilities.
+
+        Rows without a label may have any value.
+        """
+        return self.raw_loss(output, self.fill_missing(codes))
 
     @abstractmethod
     def forward(self, output: Tensor) -> Tensor:
@@ -297,16 +302,13 @@ class Target(nn.Module, ABC):
 
         Returns
         -------
-        ndarray of float64, shape (n_samples,)
-            NaN in rows without a label.
+        ndarray of float64, shape (n_samples,); NaN in rows without a label.
         """
 
     def written(self, labels: pd.DataFrame) -> np.ndarray:
         """Return labels as the user's own values, like those of `to_frame`; None or NaN if missing.
 
-        Returns
-        -------
-        ndarray, shape (n_samples,) or (n_samples, n_columns)
+        Shape (n_samples,) or (n_samples, n_columns).
         """
         return self.truth(labels)
 

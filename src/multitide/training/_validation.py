@@ -46,8 +46,8 @@ def validate(
     """Measure a network on the validation set of all data sets, with the weights of their rows.
 
     Results are read from the device once, at the end. The headline metrics are computed from the
-    outputs that the losses need anyway. They are those of ``evaluate`` on these rows, except that
-    classes that do not occur in the training set count as missing labels.
+    outputs that the losses need anyway. Both are those of ``evaluate`` on these rows: with clipped
+    probabilities, and with classes that training has not seen counted as wrong.
     """
     if all(stream.validation is None for stream in streams):
         return Validation({}, {})
@@ -91,7 +91,7 @@ def _sums(
             continue
         batch = samples.gather(numbers)
         outputs = network(batch.x, batch.lengths, batch.static, data_set)
-        sums[0] += losses.sums(outputs, batch.codes, batch.weights)
+        sums[0] += losses.sums(outputs, batch.codes, batch.weights, clipped=True)
         sums[1] += _headline_sums(targets, outputs, batch)
     return sums
 
@@ -106,5 +106,5 @@ def _headline_sums(
         rows = target.headline_rows(output, code).double()
         if batch.weights is not None:
             rows = rows * batch.weights[i]
-        sums.append(torch.where(target.measured(code), rows, 0.0).sum())
+        sums.append(torch.where(target.labelled(code), rows, 0.0).sum())
     return torch.stack(sums)
