@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from multitide._walk import modules_in, parameters_in, tensors_in
+from multitide._walk import modules_in, parameters_in, tensors_of
 
 
 class Shared(nn.Module):
@@ -38,4 +38,7 @@ def test_all_tensors_are_found() -> None:
     module = Shared()
     expected = {*map(id, module.parameters()), *map(id, module.buffers())}
 
-    assert set(map(id, tensors_in(module))) == expected
+    found = set()
+    for part in modules_in(module):
+        found |= set(map(id, tensors_of(part)))
+    assert found == expected

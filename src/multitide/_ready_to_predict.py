@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from multitide._walk import modules_in, tensors_in
+from multitide._walk import modules_in, tensors_of
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -26,16 +26,18 @@ def ready_to_predict(module: Module, device: torch.device) -> Module:
     device : torch.device
         Where to compute.
     """
-    if not _is_training(module) and _is_on(module, device):
+    if _is_ready(module, device):
         return module
     return copy.deepcopy(module).to(device).eval()
 
 
-def _is_training(module: nn.Module) -> bool:
-    return any(part.training for part in modules_in(module))
-
-
-def _is_on(module: nn.Module, device: torch.device) -> bool:
+def _is_ready(module: nn.Module, device: torch.device) -> bool:
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
-    return all(tensor.device == device for tensor in tensors_in(module))
+    for part in modules_in(module):
+        if part.training:
+            return False
+        for tensor in tensors_of(part):
+            if tensor.device != device:
+                return False
+    return True

@@ -17,6 +17,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import nn
 
+from multitide._count_values import count_values
 from multitide._own_random_numbers import one_at_a_time
 from multitide._walk import parameters_in
 
@@ -38,8 +39,7 @@ def work_of_step(network: nn.Module, n_series: int, n_timepoints: int) -> int:
 
     Layers of series use every parameter once per time step.
     """
-    n_parameters = sum(parameter.numel() for parameter in parameters_in(network))
-    return n_parameters * n_series * n_timepoints
+    return count_values(parameters_in(network)) * n_series * n_timepoints
 
 
 def threads_for(work: int) -> int:
@@ -74,7 +74,8 @@ def threads_of_step(
     n_series, n_timepoints : int
         Size of a batch.
     """
-    if any(parameter.device.type != "cpu" for parameter in parameters_in(network)):
+    parameter = next(iter(parameters_in(network)), None)
+    if parameter is not None and parameter.device.type != "cpu":
         yield
         return
     with _torch_threads(threads_for(work_of_step(network, n_series, n_timepoints))):

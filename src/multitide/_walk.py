@@ -34,9 +34,8 @@ def parameters_in(module: nn.Module) -> list[Tensor]:
     return list(by_id.values())
 
 
-def tensors_in(module: nn.Module) -> Iterator[Tensor]:
-    """Yield the parameters and buffers of the module and of all modules in it."""
-    for part in modules_in(module):
-        for tensor in (*part._parameters.values(), *part._buffers.values()):
-            if tensor is not None:
-                yield tensor
+def tensors_of(module: nn.Module) -> Iterator[Tensor]:
+    """Yield the parameters and buffers of the module itself."""
+    for tensor in (*module._parameters.values(), *module._buffers.values()):
+        if tensor is not None:
+            yield tensor

@@ -166,6 +166,18 @@ def test_rows_are_answered_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(forest(rows), whole)
 
 
+def test_few_rows_are_answered_like_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = features(100, missing=0.2)
+    model = HistGradientBoostingClassifier(max_iter=5, random_state=0)
+    model.fit(x, labels(x, 3))
+    grown = GrownBoosting([BoostedPart(model, np.arange(N_FEATURES))], N_FEATURES)
+    forest = Forest.of(grown.arrays(5), N_FEATURES)
+    rows = torch.from_numpy(x)
+    one_by_one = torch.cat([forest(rows[[i]]) for i in range(len(x))])
+    monkeypatch.setattr("multitide.network._forest.FEW_ENTRIES", 0)
+    assert torch.equal(forest(rows), one_by_one)
+
+
 def test_a_new_forest_answers_zero() -> None:
     forest = Forest(3, ForestShape(n_values=2))
     assert torch.equal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -176,21 +177,26 @@ class Quantiles(BackboneModule):
     def _features(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
         changes = changes_between_measured(x)
-        views = [
-            (x, lengths),
-            (smoothed(changes), lengths - 1),
-            (changes_between_measured(changes), lengths - 2),
-            (self._spectrum(x), torch.full_like(lengths, self.plan.n_timepoints // 2)),
-        ]
-        parts = [statistics(x, changes, lengths)]
-        if n_steps := self.plan.n_steps:
+        parts, n_steps = [statistics(x, changes, lengths)], self.plan.n_steps
+        if n_steps:
             parts.append(last_steps(x, lengths, n_steps))
             parts.append(last_steps(changes, lengths - 1, n_steps))
-        for i, (view, its_lengths) in enumerate(views):
-            for level in self.plan.levels(i):
-                parts.append(interval_quantiles(view, its_lengths, level))
+        if self.plan.n_levels:
+            parts.extend(self._quantiles(x, changes, lengths))
         largest = torch.finfo(x.dtype).max
         return torch.cat(parts, dim=2).flatten(1).clamp(-largest, largest)
+
+    def _quantiles(
+        self, x: Tensor, changes: Tensor, lengths: Tensor
+    ) -> Iterator[Tensor]:
+        """Yield the quantiles of each level of each view."""
+        n_waves = torch.full_like(lengths, self.plan.n_timepoints // 2)
+        views = [(x, lengths), (smoothed(changes), lengths - 1)]
+        views.append((changes_between_measured(changes), lengths - 2))
+        views.append((self._spectrum(x), n_waves))
+        for i, (view, its_lengths) in enumerate(views):
+            for level in self.plan.levels(i):
+                yield interval_quantiles(view, its_lengths, level)
 
     def _spectrum(self, x: Tensor) -> Tensor:
         """Return the magnitudes of all frequencies but 0, (batch, channels, n // 2).

@@ -46,7 +46,7 @@ def decode_samples(
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []
     size = batch_rows(modules_in(predictor), samples.n_channels, samples.n_timepoints)
-    largest = max(predictor.network_list, key=_n_parameters)
+    largest = _largest(predictor.network_list)
     with threads_of_step(largest, min(size, len(samples)), samples.n_timepoints):
         for rows in torch.arange(len(samples), device=device).split(size):
             batch = table.gather(rows)
@@ -56,8 +56,11 @@ def decode_samples(
     return joined(parts)
 
 
-def _n_parameters(network: Network) -> int:
-    return count_values(parameters_in(network))
+def _largest(networks: list[Network]) -> Network:
+    """Return the network with the most parameters."""
+    if len(networks) == 1:
+        return networks[0]
+    return max(networks, key=lambda network: count_values(parameters_in(network)))
 
 
 def joined(parts: Sequence[Decoded]) -> Decoded:
