@@ -38,7 +38,7 @@ def test_a_batch_of_windows_equals_a_naive_loop() -> None:
 def test_windows_share_the_memory_of_the_table() -> None:
     samples = overlapping_windows()
     device_samples = DeviceSamples(samples, [], None, CPU)
-    assert device_samples._rows.data_ptr() == samples.values.ctypes.data
+    assert device_samples._series._rows.data_ptr() == samples.values.ctypes.data
 
 
 def test_steps_after_the_end_of_a_series_are_missing_and_never_a_neighbour() -> None:

@@ -310,8 +310,8 @@ def read_model_and_data(
     With `last`, only the window that ends with the last row of each series.
     """
     from multitide._load import load
+    from multitide.data.tables._part_by_part import last_of_series
     from multitide.data.tables._read_like import read_like
-    from multitide.data.tables._read_parts import last_of_series
     from multitide.model._table_record import table_record
 
     model = load(run)

@@ -19,7 +19,7 @@ from multitide.fitting._validation_split import default_splitter
 from multitide.tasks import Task
 
 Tasks = Sequence[str | Task] | None
-PATHS = ("path", "labels")  # relative to the configuration file
+PATHS = ("path", "labels", "store")  # relative to the configuration file
 SECTION_KEYS = (
     "name",
     "tasks",

@@ -20,6 +20,7 @@ import pandas as pd
 from multitide._checks import check_type, counted, named_values
 from multitide._notebook import facts, panel, table
 from multitide.data._arrays import as_blocks, check_arrays, warn_of_swapped_axes
+from multitide.data._blocks import blocks_of
 from multitide.data._calendar import with_calendar
 from multitide.data._numerals import plain_inputs, plain_labels
 from multitide.data._precision import as_values
@@ -47,7 +48,8 @@ class Samples:
     ----------
     values : ndarray of float32, shape (n_rows, n_channels)
         All recordings one after another; NaN for missing values. float64 if float32 cannot hold
-        how a channel varies (2e9 plus or minus 1).
+        how a channel varies (2e9 plus or minus 1). Mapped from a file, read-only, if
+        :func:`multitide.read_table` has a `store`.
     starts, lengths : ndarray of int64, shape (n_samples,)
         Where each sample begins in `values`, and its number of steps.
     channels : tuple of str
@@ -304,7 +306,8 @@ class Samples:
         """Return a short hash of the series and labels, so that a run can say which data it saw."""
         digest = hashlib.sha256()
         for array in (self.values, self.starts, self.lengths):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for block in blocks_of(array):
+                digest.update(np.ascontiguousarray(block).data)
         digest.update(repr(self.channels).encode())
         for frame in (self.y, self.static, self.weights):
             if frame is not None and frame.shape[1]:

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from multitide.data._blocks import blocks_of
 from multitide.data._samples import Samples
 
 
@@ -64,7 +65,8 @@ def _positions(samples: Samples) -> pd.DataFrame:
 def _continues(values: np.ndarray, earlier: np.ndarray) -> bool:
     """Return whether one table begins with the rows of the other."""
     n_rows = min(len(values), len(earlier))
-    return np.array_equal(values[:n_rows], earlier[:n_rows], equal_nan=True)
+    pairs = zip(blocks_of(values[:n_rows]), blocks_of(earlier[:n_rows]), strict=True)
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
 
 
 def _overlapping(spans: pd.DataFrame, earlier: pd.DataFrame) -> np.ndarray:

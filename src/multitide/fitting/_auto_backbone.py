@@ -12,6 +12,7 @@ from multitide.backbones._gru import GRU
 from multitide.backbones._lstm_fcn import LSTMFCN
 from multitide.backbones._trees import Trees
 from multitide.balancing._uniform import Uniform
+from multitide.data._blocks import blocks_of
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.encodings._inputs import Inputs
@@ -70,7 +71,10 @@ def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
 
 def _share_missing(samples: Collection[Samples]) -> float:
     """Return the share of missing values in the tables that the series are cut from."""
-    n_missing = sum(int(np.isnan(each.values).sum()) for each in samples)
+    n_missing = 0
+    for each in samples:
+        for block in blocks_of(each.values):
+            n_missing += int(np.isnan(block).sum())
     return n_missing / sum(each.values.size for each in samples)
 
 

@@ -11,6 +11,7 @@ from multitide._available_memory import available_memory
 from multitide._count_values import count_values
 from multitide.backbones._batch_rows import batch_rows
 from multitide.backbones._linear import Linear
+from multitide.data._blocks import is_mapped
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
@@ -247,7 +248,8 @@ def _data(group: TaskGroup, recipe: Recipe) -> int:
     total = 0
     for each in group.data:
         samples = each.samples
-        total += samples.values.nbytes
+        if not is_mapped(samples.values):
+            total += samples.values.nbytes
         if isinstance(recipe.backbone, Linear):
             n_values = len(samples) * samples.n_channels * samples.n_timepoints
             total += 3 * DOUBLE * n_values  # as features, as vectors, and scaled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multitide.data._blocks import is_mapped
 from multitide.data._samples import Samples
 
 
@@ -57,7 +59,7 @@ class DeviceSamples:
     """Samples on a device as one long tensor, from which a batch is gathered by index.
 
     Overlapping windows are rows of a strided view, so that a million windows need only the memory
-    of the table.
+    of the table. A table that is mapped from a file stays there: a batch reads what it needs.
 
     Parameters
     ----------
@@ -86,11 +88,7 @@ class DeviceSamples:
     ) -> None:
         self.n_channels = samples.n_channels
         self.n_timepoints = n_timepoints or samples.n_timepoints
-        table = torch.from_numpy(_with_full_rows(samples, self.n_timepoints)).to(device)
-        self._rows = table.as_strided(
-            (len(table) - self.n_timepoints + 1, self.n_timepoints * self.n_channels),
-            (self.n_channels, 1),
-        )
+        self._series = _series_on(samples, self.n_timepoints, device)
         self._starts = torch.from_numpy(samples.starts).to(device)
         full = bool((samples.lengths == self.n_timepoints).all())
         if full:
@@ -111,8 +109,7 @@ class DeviceSamples:
 
     def gather(self, rows: Tensor) -> Batch:
         """Return the batch of these sample numbers (int64, on the device)."""
-        windows = self._rows.index_select(0, self._starts[rows])
-        x = windows.view(-1, self.n_timepoints, self.n_channels)
+        x = self._series.gather(self._starts[rows])
         lengths = None
         if self._lengths is not None:
             lengths = self._lengths[rows]
@@ -131,17 +128,82 @@ class DeviceSamples:
         return list(self._weights[rows].unbind(dim=1))
 
 
-def _with_full_rows(samples: Samples, n_timepoints: int) -> np.ndarray:
-    """Return the table, in which every sample is followed by as many steps as the longest has.
+class _SeriesInMemory:
+    """The table on the device.
 
-    A short series at the end of the table needs padding for that; otherwise nothing is copied.
+    Every sample is followed by as many steps as the longest has. A short series at the end of the
+    table needs padding for that; otherwise nothing is copied.
     """
-    values = np.ascontiguousarray(samples.values)
-    end = int(samples.starts.max(initial=0)) + n_timepoints
-    if end <= len(values) and values.flags.writeable:
-        return values
-    padding = np.full((n_timepoints, samples.n_channels), np.nan, values.dtype)
-    return np.concatenate([values, padding])
+
+    def __init__(
+        self, samples: Samples, n_timepoints: int, device: torch.device
+    ) -> None:
+        values = np.ascontiguousarray(samples.values)
+        end = int(samples.starts.max(initial=0)) + n_timepoints
+        if end > len(values) or not values.flags.writeable:
+            padding = np.full((n_timepoints, samples.n_channels), np.nan, values.dtype)
+            values = np.concatenate([values, padding])
+        self._rows = _rows_of(torch.from_numpy(values).to(device), n_timepoints)
+        self._shape = (-1, n_timepoints, samples.n_channels)
+
+    def gather(self, starts: Tensor) -> Tensor:
+        """Return the steps from each start on, shape (batch, time, channels)."""
+        return self._rows.index_select(0, starts).view(self._shape)
+
+
+class _MappedSeries:
+    """The table in a file that is mapped into memory, which may be larger than memory."""
+
+    def __init__(
+        self, samples: Samples, n_timepoints: int, device: torch.device
+    ) -> None:
+        self._table = _as_tensor(samples.values)
+        self._last = len(self._table) - n_timepoints
+        self._rows = _rows_of(self._table, n_timepoints) if self._last >= 0 else None
+        self._shape = (-1, n_timepoints, samples.n_channels)
+        self._device = device
+
+    def gather(self, starts: Tensor) -> Tensor:
+        """Return the steps from each start on; the table ends with NaN."""
+        starts = starts.cpu()
+        is_late = starts > self._last
+        if self._rows is None or is_late.any():
+            return self._one_by_one(starts).to(self._device)
+        windows = self._rows.index_select(0, starts).view(self._shape)
+        return windows.to(self._device)
+
+    def _one_by_one(self, starts: Tensor) -> Tensor:
+        _, n_timepoints, n_channels = self._shape
+        windows = self._table.new_full(
+            (len(starts), n_timepoints, n_channels), torch.nan
+        )
+        for window, start in zip(windows, starts.tolist(), strict=True):
+            rows = self._table[start : start + n_timepoints]
+            window[: len(rows)] = rows
+        return windows
+
+
+def _series_on(
+    samples: Samples, n_timepoints: int, device: torch.device
+) -> _SeriesInMemory | _MappedSeries:
+    if is_mapped(samples.values):
+        return _MappedSeries(samples, n_timepoints, device)
+    return _SeriesInMemory(samples, n_timepoints, device)
+
+
+def _rows_of(table: Tensor, n_timepoints: int) -> Tensor:
+    """Return a view with a row of values per place at which a series may start."""
+    n_channels = table.shape[1]
+    shape = (len(table) - n_timepoints + 1, n_timepoints * n_channels)
+    return table.as_strided(shape, (n_channels, 1))
+
+
+def _as_tensor(values: np.ndarray) -> Tensor:
+    """Return read-only values as a tensor that shares their memory."""
+    with warnings.catch_warnings():
+        # torch warns that it could be written to; nothing does.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(values)
 
 
 class _CodeTables:

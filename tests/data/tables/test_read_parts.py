@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import multitide as mt
 from multitide.data._samples import Samples
-from multitide.data.tables._read_parts import last_of_series
+from multitide.data.tables._part_by_part import last_of_series
 from refusals import refused
 
 

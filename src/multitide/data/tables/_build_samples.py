@@ -36,7 +36,12 @@ from multitide.errors import DataError, ParameterError
 
 
 def build_samples(
-    tables: Tables, reading: Reading, findings: Findings, *, need_labels: bool = True
+    tables: Tables,
+    reading: Reading,
+    findings: Findings,
+    *,
+    need_labels: bool = True,
+    is_part: bool = False,
 ) -> Samples:
     """Build samples from tables with known roles.
 
@@ -49,6 +54,8 @@ def build_samples(
         Problems found before are raised together with those found here.
     need_labels : bool
         Whether a task without any label is an error, and rows may be dropped for a missing label.
+    is_part : bool
+        Whether the rest of the table may have the labels.
 
     Raises
     ------
@@ -69,8 +76,8 @@ def build_samples(
     cut = cut_samples(rows, reading, findings)
     reading = place_cycles(rows, cut, reading, findings)
     y = _labels(rows, per_series, cut, reading)
-    if need_labels:
-        _check_labelled(y, reading)
+    if need_labels and not is_part:
+        check_labelled(y, reading)
     complete = replace(
         reading,
         step=cut.step,
@@ -225,7 +232,8 @@ def _weights(
     return None
 
 
-def _check_labelled(y: pd.DataFrame, reading: Reading) -> None:
+def check_labelled(y: pd.DataFrame, reading: Reading) -> None:
+    """Raise if a task has no label in any sample."""
     empty = []
     for name in y:
         if y[name].isna().all():

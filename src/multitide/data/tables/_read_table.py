@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Unpack
 
 import pandas as pd
@@ -22,6 +23,7 @@ from multitide.data.tables._read_options import (
     TaskSpecs,
     Values,
 )
+from multitide.data.tables._read_stored import read_stored
 from multitide.data.tables._reading import Reading
 from multitide.data.tables._roles import find_roles
 from multitide.data.tables._rows import find_categories
@@ -59,6 +61,7 @@ def read_table(
     time_format: str | None = None,
     calendar: Names = (),
     weight: str | None = None,
+    store: str | Path | None = None,
 ) -> Samples:
     """Read a table of measurements, one row per time step, into samples with labels.
 
@@ -132,6 +135,10 @@ def read_table(
         The column that says how much each row counts, for all tasks without a `weight` of their
         own. A window has the weight of the row of its label; the mean weight of its rows if the
         label is of all rows.
+    store : path, optional
+        A cache folder for tables larger than memory. The numbers of `data`, a CSV or Parquet file
+        or a folder of them, are written there once and then mapped into memory, so that only what
+        is used is read. It is built again when the files change.
 
     Returns
     -------
@@ -173,11 +180,18 @@ def read_table(
         calendar=calendar,
         weight=weight,
     )
-    if is_ts_file(data):
+    if store is None and is_ts_file(data):
         return read_ts_samples(data, reading, labels)
-    findings = Findings()
-    tables = open_tables(data, labels, reading, findings)
-    samples = _read(tables, reading, findings)
+
+    def read_whole() -> Samples:
+        findings = Findings()
+        return _read(open_tables(data, labels, reading, findings), reading, findings)
+
+    if store is None:
+        samples = read_whole()
+    else:
+        samples = read_stored(data, labels, reading, store, read_whole)
+        _refuse_single_sample(samples, reading)
     if weight is not None and not samples.y.shape[1]:
         raise ParameterError(
             f"`weight` must come with `tasks`, whose labels it weights; got {weight!r} alone."
@@ -186,15 +200,25 @@ def read_table(
 
 
 def read_present(
-    data: Table, *, labels: Table | None = None, **options: Unpack[ReadOptions]
+    data: Table,
+    *,
+    labels: Table | None = None,
+    store: str | Path | None = None,
+    **options: Unpack[ReadOptions],
 ) -> Samples:
     """Read a table as :func:`read_table` does, without the tasks whose column is absent."""
     reading = Reading.from_options(**options)
-    if is_ts_file(data):
+    if store is None and is_ts_file(data):
         return read_ts_samples(data, reading, labels)
-    findings = Findings()
-    tables = open_tables(data, labels, reading, findings)
-    return _read(tables, reading.with_tasks_in(tables.columns), findings)
+
+    def read_whole() -> Samples:
+        findings = Findings()
+        tables = open_tables(data, labels, reading, findings)
+        return _read(tables, reading.with_tasks_in(tables.columns), findings)
+
+    if store is None:
+        return read_whole()
+    return read_stored(data, labels, reading, store, read_whole, only_present=True)
 
 
 def _read(tables: Tables, reading: Reading, findings: Findings) -> Samples:

@@ -35,8 +35,66 @@ class _Named:
     columns: dict[str, object]
 
 
+@dataclass(frozen=True)
+class FirstRows:
+    """The first rows of a table, and of the second file of a folder.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        With the columns that a folder adds, as :func:`read_folder` has them.
+    file_column : str or None
+        The column that names the file of each row.
+    folder_columns : tuple of str
+        The columns that were read from the names of folders.
+    """
+
+    frame: pd.DataFrame
+    file_column: str | None
+    folder_columns: tuple[str, ...]
+
+
+def first_rows(
+    data: str | Path, reading: Reading, n_values: int, without: Path | None = None
+) -> FirstRows:
+    """Return rows that show the columns of a table, and what its folders and files name.
+
+    Parameters
+    ----------
+    data, reading, n_values, without
+        As in :func:`table_parts`.
+    """
+    dialect = _dialect(reading)
+    files = _files(data, replace(reading, series=None), without)
+    keys = tuple(files[0].columns)
+    file_column: str | None = None
+    frames = []
+    for named in files[:2]:
+        frame = next(_parts_of(named.file.path, dialect, reading, n_values), None)
+        if frame is None:
+            continue
+        columns = list(frame)
+        added: dict[str, object] = {}
+        for key in keys:
+            if key not in columns:
+                added[key] = named.columns[key]
+        if Path(data).is_dir():
+            free = [
+                name
+                for name in FILE_COLUMNS
+                if name not in columns and name not in keys
+            ]
+            file_column = next(iter(free), None)
+        if file_column is not None:
+            added[file_column] = named.file.label
+        frames.append(frame.assign(**added)[[*added, *columns]])
+    if not frames:
+        raise DataError("`data` must have at least one row; got an empty table.")
+    return FirstRows(pd.concat(frames, ignore_index=True), file_column, keys)
+
+
 def table_parts(
-    data: str | Path, reading: Reading, n_values: int
+    data: str | Path, reading: Reading, n_values: int, without: Path | None = None
 ) -> Iterator[pd.DataFrame]:
     """Yield the rows of a table in their order, some at a time.
 
@@ -48,21 +106,17 @@ def table_parts(
         How the table is written.
     n_values : int
         Number of cells of a part.
+    without : path, optional
+        A file that a folder is read without.
 
     Raises
     ------
     DataError
         If there is no such file, it is of another kind, or the columns of the files differ.
     """
-    dialect = Dialect(
-        reading.encoding,
-        reading.decimal,
-        reading.separator,
-        as_missing(reading.missing),
-        thousands=reading.thousands,
-    )
+    dialect = _dialect(reading)
     columns: list[str] | None = None
-    for named in _files(data, reading):
+    for named in _files(data, reading, without):
         for part in _parts_of(named.file.path, dialect, reading, n_values):
             names = [str(name) for name in part]
             if columns is not None and set(names) != set(columns):
@@ -80,11 +134,21 @@ def table_parts(
             yield part[columns].assign(**added)
 
 
-def _files(data: str | Path, reading: Reading) -> list[_Named]:
+def _dialect(reading: Reading) -> Dialect:
+    return Dialect(
+        reading.encoding,
+        reading.decimal,
+        reading.separator,
+        as_missing(reading.missing),
+        thousands=reading.thousands,
+    )
+
+
+def _files(data: str | Path, reading: Reading, without: Path | None) -> list[_Named]:
     """Return the files with the columns that their names stand for."""
     path = Path(data)
     if path.is_dir():
-        files, _ = folder_files(path, "data")
+        files, _ = folder_files(path, "data", without)
     elif path.is_file():
         files = labelled([FolderFile(path, {})])
     else:
