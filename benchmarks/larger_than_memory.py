@@ -60,13 +60,13 @@ def rows(number: int) -> pd.DataFrame:
     generator = np.random.default_rng(number)
     machine, place = divmod(number, GROUPS_OF_SERIES)
     columns: dict[str, object] = {
-        "machine": np.full(ROWS_OF_GROUP, machine),
-        "t": np.arange(ROWS_OF_GROUP) + place * ROWS_OF_GROUP,
+        "machine": np.full(ROWS_OF_GROUP, machine, np.int32),
+        "t": np.arange(ROWS_OF_GROUP, dtype=np.int32) + place * ROWS_OF_GROUP,
     }
     values = generator.standard_normal((ROWS_OF_GROUP, N_CHANNELS), dtype=np.float32)
     for i in range(N_CHANNELS):
         columns[f"c{i}"] = values[:, i]
-    columns["state"] = (values[:, 0] > 0).astype(int)
+    columns["state"] = (values[:, 0] > 0).astype(np.int8)
     return pd.DataFrame(columns)
 
 

@@ -299,7 +299,7 @@ def test_the_precision_is_that_of_the_whole(
 @pytest.mark.slow
 def test_training_on_four_times_the_limit_of_memory(tmp_path: Path) -> None:
     """RLIMIT_DATA counts private writable memory: a copy of the table would break it."""
-    arguments = ["--gib", "2.5", "--limit-gib", "0.625", "--rounds", "0"]
+    arguments = ["--gib", "4", "--limit-gib", "1", "--rounds", "0"]
     path = Path(__file__).parents[3] / "benchmarks" / "larger_than_memory.py"
     done = subprocess.run(
         [sys.executable, str(path), *arguments],

@@ -32,7 +32,7 @@ from multitide.data.tables._store_files import (
 from multitide.data.tables._table_parts import table_parts
 from multitide.errors import DataError, StoreError
 
-MOST_VALUES = 4_000_000  # cells of a part, and of a table that is read as a whole
+MOST_VALUES = 2_000_000  # cells of a part, and of a table that is read as a whole
 
 logger = logging.getLogger("multitide")
 
