@@ -193,7 +193,10 @@ def _parquet_parts(
     path: Path, dialect: Dialect, n_values: int
 ) -> Iterator[pd.DataFrame]:
     try:
-        table = ds.dataset(path, format="parquet")
+        # With its buffer, the reader keeps every row group that it has read.
+        scan = ds.ParquetFragmentScanOptions(pre_buffer=False)
+        kind = ds.ParquetFileFormat(default_fragment_scan_options=scan)
+        table = ds.dataset(path, format=kind)
         n_rows = max(1, n_values // max(1, len(table.schema)))
         # No reading ahead: what waits for its turn would take memory.
         scanner = table.scanner(
