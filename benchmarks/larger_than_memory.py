@@ -37,12 +37,13 @@ if limit:
 import torch
 torch.set_num_threads(1)
 import multitide as mt
+from multitide.backbones import FCN
 begun = time.perf_counter()
 samples = mt.read_table(table, tasks=["state"], series="machine", time="t", window=window,
                         stride=stride, store=store)
 read = time.perf_counter() - begun
 begun = time.perf_counter()
-model = mt.MultiTaskEstimator(backbone=mt.FCN(filters=(16, 16, 16)), max_epochs=2, random_state=0,
+model = mt.MultiTaskEstimator(backbone=FCN(filters=(16, 16, 16)), max_epochs=2, random_state=0,
                               verbose=0, validation=0.1, batch_size=256)
 model.fit(samples)
 fit = time.perf_counter() - begun

@@ -169,10 +169,8 @@ class Quantiles(BackboneModule):
         if torch.compiler.is_compiling():  # also true in an export
             return self._features(x, lengths)
         size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
-        parts = []
-        for rows, their_lengths in zip(x.split(size), lengths.split(size), strict=True):
-            parts.append(self._features(rows, their_lengths))
-        return torch.cat(parts)
+        batches = zip(x.split(size), lengths.split(size), strict=True)
+        return torch.cat([self._features(*batch) for batch in batches])
 
     def _features(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
