@@ -12,11 +12,12 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: .venv/.installed
 	$(BIN)/multitide demo
 
+# Neighbours run in one process, which builds what they share once; who is done early takes over.
 test: .venv/.installed-dev
-	$(BIN)/python -m pytest -q -n auto -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow" $(ARGS)
 
 test-all: .venv/.installed-all
-	$(BIN)/python -m pytest -q -n auto $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -49,7 +50,7 @@ clean:
 	$(PIP) --editable .
 	touch $@
 
-.venv/.installed-dev: .venv/.installed
+.venv/.installed-dev: .venv/.torch pyproject.toml
 	$(PIP) --editable ".[balancing,tune,onnx,serve,dev]"
 	touch $@
 

@@ -257,7 +257,8 @@ def test_classes_that_a_side_lacks_and_wrong_options_are_reported_before_trainin
     table.loc[20, "kind"] = "early"
     table.to_csv("rare.csv", index=False)
     options = ("rare.csv", "--label", "kind", "--window", "14", "--quiet")
-    said = call("fit", *options, "--max-epochs", "1").stderr
+    quick = ("--max-epochs", "1", "--backbone", "fcn")
+    said = call("fit", *options, *quick).stderr
     assert "Warning: Task 'kind': no label of class late in the training set" in said
     assert "Warning: Task 'kind': no label of class early in the test set" in said
     refused = call("fit", *options, "--backbone", "lstmfcn", code=2)
@@ -330,6 +331,8 @@ def test_windows_of_a_table(call: Call) -> None:
         "15",
         "--max-epochs",
         "1",
+        "--backbone",
+        "fcn",
         "--quiet",
     )
     assert MultiTaskEstimator.load("runs/one-001").n_timepoints_in_ == 15
@@ -493,7 +496,7 @@ def test_predict_says_when_a_window_ends(call: Call) -> None:
 def test_predict_says_which_rows_got_no_prediction_and_why(call: Call) -> None:
     call(
         *("fit", "one.csv", "--label", "load", "--series", "run", "--window", "14"),
-        *("--max-epochs", "1", "--quiet", "--output", "run"),
+        *("--max-epochs", "1", "--backbone", "fcn", "--quiet", "--output", "run"),
     )
     new = pd.read_csv("one.csv").query("run < 3").astype({"run": "Int64"})
     new = new.drop(index=range(3, 16))
@@ -551,6 +554,7 @@ def test_a_format_of_times_is_given_once_and_used_by_predict(call: Call) -> None
     message = call(*fit, "--output", "run", code=2).output
     assert "`when`" in message and "`time_format`" in message
     options = ["--split", "time", "--max-epochs", "1", "--quiet", "--output", "run"]
+    options += ["--backbone", "fcn"]
     call(*fit, "--time-format", "%d.%m.%y %Hh", *options)
     table.drop(columns=["load"]).head(20).to_csv("new.csv", index=False)
     call("predict", "run", "new.csv", "--output", "answers.csv")

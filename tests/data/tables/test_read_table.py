@@ -1022,7 +1022,7 @@ def test_one_uncut_series_is_refused_with_the_remedy() -> None:
         ("1D", 5000, 28, 1),  # four weeks: a week has only seven
         ("MS", 500, 12, 1),  # a year
         ("1h", 200, 20, 1),  # no more than a tenth of all rows
-        ("1s", 250_000, 60, 3),  # no more than 100,000 windows
+        ("1s", 150_000, 60, 2),  # no more than 100,000 windows
         (None, 5000, 24, 1),
     ],
 )
