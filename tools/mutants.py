@@ -21,12 +21,15 @@ from types import CodeType
 
 # Imported once, for all forks: what is slow to import and does not change.
 import hypothesis  # noqa: F401
+import matplotlib.figure  # noqa: F401
 import pandas  # noqa: F401
 import pydantic  # noqa: F401
 import pytest
+import scipy.stats  # noqa: F401
 import sklearn.ensemble
 import sklearn.model_selection  # noqa: F401
 import torch
+import typer.testing  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 # Where a silent mistake costs most: the module, and the tests that should notice one.
@@ -34,6 +37,10 @@ MODULES = {
     "missing_labels": (
         "multitide.tasks._missing_labels",
         ["tests/tasks/test_kinds.py", "tests/training/test_missing_labels.py"],
+    ),
+    "several_columns": (
+        "multitide.tasks._several",
+        ["tests/tasks/test_several_columns.py", "tests/tasks/test_kinds.py"],
     ),
     "purging": ("multitide.data._purging", ["tests/data/test_splitter.py"]),
     "statistics": (
@@ -44,7 +51,20 @@ MODULES = {
         ],
     ),
     "metrics": ("multitide.tasks._metrics", ["tests/tasks/test_metrics.py"]),
+    "scores": (
+        "multitide.calibration._scores",
+        ["tests/calibration/test_scores.py", "tests/calibration/test_conformity.py"],
+    ),
+    "sets": ("multitide.calibration._sets", ["tests/calibration/test_conformity.py"]),
+    "intervals": (
+        "multitide.calibration._intervals",
+        ["tests/calibration/test_conformity.py"],
+    ),
     "store": ("multitide.model._store", ["tests/model/test_store.py"]),
+    "write_folder": (
+        "multitide.model._write_folder",
+        ["tests/model/test_write_folder.py", "tests/model/test_store.py"],
+    ),
 }
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
@@ -77,7 +97,7 @@ def mutants_of(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
     """Yield the line, the change and the whole changed module of every mutant."""
     places = list(ast.walk(tree))
     for number, node in enumerate(places):
-        if not changed(copy.deepcopy(node)) or in_annotation(tree, node):
+        if not changed(copy.deepcopy(node)) or makes_no_difference(tree, node):
             continue
         mutant = copy.deepcopy(tree)
         twin = list(ast.walk(mutant))[number]
@@ -110,9 +130,12 @@ def changed(node: ast.AST) -> bool:
     return False
 
 
-def in_annotation(tree: ast.Module, node: ast.AST) -> bool:
-    """Say whether a node is part of a type, which no test can notice."""
+def makes_no_difference(tree: ast.Module, node: ast.AST) -> bool:
+    """Say whether a node is part of a type, or the ``strict`` of a `zip` of equal lengths."""
     for parent in ast.walk(tree):
+        is_strict = isinstance(parent, ast.keyword) and parent.arg == "strict"
+        if is_strict and parent.value is node:
+            return True
         for name in ("annotation", "returns"):
             annotation = getattr(parent, name, None)
             if annotation is not None and node in ast.walk(annotation):
