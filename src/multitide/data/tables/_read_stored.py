@@ -139,7 +139,8 @@ def _source(
         assert isinstance(frame, pd.DataFrame)
         text = frame.to_csv() + str(frame.dtypes.to_dict())
         source["labels"] = hashlib.sha256(text.encode()).hexdigest()
-    return json.loads(json.dumps(source))  # as it is read back
+    as_read_back: dict[str, object] = json.loads(json.dumps(source))
+    return as_read_back
 
 
 def _state(file: Path) -> list[object]:
