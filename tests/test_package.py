@@ -9,9 +9,11 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import multitide
 from multitide.cli._demo import as_tables
@@ -151,6 +153,22 @@ def test_the_lowest_versions_are_the_bounds_of_the_package() -> None:
             assert same_version(lowest[name], bound), name
     for name, bound in bounds(extras["tune"] + extras["excel"]).items():
         assert same_version(lowest[name], bound), name
+
+
+def test_the_lowest_versions_can_be_installed_together() -> None:
+    """What the workflow adds without a pin must be content with the pinned versions."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    lowest = pins("constraints-lowest.txt")
+    added = extras["tune"] + extras["excel"] + extras["explain"] + extras["test"]
+    refused = []
+    for name in bounds(added).keys() - lowest.keys():
+        for line in requires(name) or []:
+            needed = Requirement(line)
+            pinned = lowest.get(needed.name.lower().replace("_", "-"))
+            is_needed = needed.marker is None or needed.marker.evaluate({"extra": ""})
+            if pinned and is_needed and pinned not in needed.specifier:
+                refused.append(f"{name} needs {line}, but {pinned} is the lowest")
+    assert refused == []
 
 
 def same_version(one: str, other: str) -> bool:

@@ -8,13 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sksurv.functions import StepFunction
-from sksurv.metrics import (
-    concordance_index_censored,
-    integrated_brier_score,
-)
-from sksurv.nonparametric import kaplan_meier_estimator
-from sksurv.util import Surv
 
 import multitide as mt
 from multitide.tasks import SurvivalTarget, labelled, task_from_config, task_to_config
@@ -91,6 +84,8 @@ def test_row_losses_agree_with_the_training_loss(target: SurvivalTarget) -> None
 
 
 def test_the_best_constant_is_kaplan_meier_and_its_loss_is_one() -> None:
+    functions = pytest.importorskip("sksurv.functions")
+    nonparametric = pytest.importorskip("sksurv.nonparametric")
     labels = make_labels(400, missing=0.0)
     target = TASK.fit_target(labels)
     codes = torch.from_numpy(target.encode(labels))
@@ -100,10 +95,10 @@ def test_the_best_constant_is_kaplan_meier_and_its_loss_is_one() -> None:
     for step in torch.randn(20, target.n_outputs):
         other = target.bias + 0.1 * step
         assert target.mean_loss(other.expand(400, -1), codes).item() >= 1 - 1e-5
-    times, curve = kaplan_meier_estimator(
+    times, curve = nonparametric.kaplan_meier_estimator(
         labels["left"].to_numpy() == 1, labels["hours"].to_numpy()
     )
-    expected = StepFunction(times, curve)(target.edges[1:-1])
+    expected = functions.StepFunction(times, curve)(target.edges[1:-1])
     np.testing.assert_allclose(target.constant(1)[0][:-1], expected, atol=0.03)
 
 
@@ -130,18 +125,20 @@ def test_weights_count_like_repeated_rows() -> None:
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_metrics_are_those_of_scikit_survival(seed: int, ties: bool) -> None:
+    metrics = pytest.importorskip("sksurv.metrics")
+    util = pytest.importorskip("sksurv.util")
     labels = make_labels(150, seed, missing=0.0, ties=ties)
     target = TASK.fit_target(labels)
     curves = random_curves(target, 150, seed)
     times, events = labels["hours"].to_numpy(), labels["left"].to_numpy()
     risk = target.risk(curves)
     ones = np.ones(150)
-    expected = concordance_index_censored(events == 1, times, risk)[0]
+    expected = metrics.concordance_index_censored(events == 1, times, risk)[0]
     assert c_index(times, events, risk, ones) == pytest.approx(expected)
-    truth = Surv.from_arrays(events == 1, times)
+    truth = util.Surv.from_arrays(events == 1, times)
     within = (target.edges[1:] >= times.min()) & (target.edges[1:] < times.max())
     grid = target.edges[1:][within]
-    score = integrated_brier_score(truth, truth, curves[:, within], grid)
+    score = metrics.integrated_brier_score(truth, truth, curves[:, within], grid)
     found = integrated_brier(times, events, curves, target.edges, ones)
     assert found == pytest.approx(score)
 
