@@ -151,8 +151,8 @@ def on_meta(trainer: Trainer) -> Trainer:
                 if isinstance(value, Tensor):
                     setattr(part, name, value.to("meta"))
         # `to` loses the strides of a view.
-        shape = samples._rows.shape
-        samples._rows = torch.empty(shape, device="meta")
+        shape = samples._series._rows.shape
+        samples._series._rows = torch.empty(shape, device="meta")
         tables = [
             (members, table.to("meta")) for members, table in samples._codes._tables
         ]

@@ -22,6 +22,7 @@ from multitide.data._precision import needs_float64
 from multitide.data._samples import Samples
 from multitide.encodings._double_center import DoubleCenter
 from multitide.encodings._encoding import EncodingModule
+from multitide.encodings._pooling import Count, n_pooled, pooled
 from multitide.encodings._registry import ENCODINGS
 from multitide.encodings._scaling import MIN_SPREAD, center_and_scale
 from multitide.errors import DataError, MultitideWarning
@@ -115,8 +116,9 @@ class InputLayer(DoubleCenter):
         Returns
         -------
         encoded : Tensor, shape (batch, n_channels, time)
-            0 after the last valid step of each series.
+            0 after the last valid step of each series. With `pool`, the time is counted in blocks.
         """
+        x, lengths = self._pooled(x, lengths)
         x, measured, last = self._complete(x)
         numbers = self._numeric(x)
         for encoding in self.encodings:
@@ -137,6 +139,20 @@ class InputLayer(DoubleCenter):
         if lengths is None:
             return encoded
         return torch.where(valid_steps(lengths, x.shape[2]), encoded, 0.0)
+
+    def n_steps(self, n_raw: Count) -> Count:
+        """Return how many steps the backbone reads of so many raw ones."""
+        return n_pooled(n_raw, self.spec.pool)
+
+    def _pooled(
+        self, x: Tensor, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return blocks of steps in place of steps."""
+        size = self.spec.pool
+        if size == 1:
+            return x, lengths
+        x = pooled(x, lengths, size, self.category_channel)
+        return x, None if lengths is None else self.n_steps(lengths)
 
     def _complete(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Clip, scale and impute series.
@@ -215,7 +231,9 @@ class InputLayer(DoubleCenter):
         )
         n_used = min(len(samples), max(1, MAX_FIT_VALUES // per_sample))
         used = samples[np.linspace(0, len(samples) - 1, n_used).astype(np.int64)]
-        x = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
+        raw = torch.from_numpy(np.ascontiguousarray(used.gather(slice(None))))
+        x, lengths = self._pooled(raw, torch.from_numpy(used.lengths))
+        assert lengths is not None
         empty, lost = [], []
         for i, name in enumerate(self.channels):
             values = x[:, i][~x[:, i].isnan()].double().numpy()
@@ -231,7 +249,7 @@ class InputLayer(DoubleCenter):
             )
         if lost:
             warnings.warn(_lost(lost, self.spec.scale), MultitideWarning, stacklevel=3)
-        self._fit_encodings(x, valid_steps(torch.from_numpy(used.lengths), x.shape[2]))
+        self._fit_encodings(x, valid_steps(lengths, x.shape[2]))
 
     def check_shape(self, samples: Samples) -> None:
         """Raise unless the samples have the required number of channels and steps."""

@@ -44,7 +44,7 @@ NameOrRepresentation = Annotated[
 class Inputs(Part):
     """How raw channels are prepared for the backbone; all statistics come from the training series.
 
-    The order of the steps is: clip, scale, impute, encode. Categorical channels are imputed by
+    The steps are, in order: pool, clip, scale, impute, encode. Categorical channels are imputed by
     "ffill" or not at all, and become one 0/1 channel per category (all 0 if the category is
     missing).
 
@@ -68,6 +68,10 @@ class Inputs(Part):
     encodings : tuple of str or Encoding, default=()
         Encodings of the numeric channels; each receives the output of the previous one. See
         ``ENCODINGS``.
+    pool : int, default=1
+        Steps per block: the backbone reads the mean of the measured values of each block, and the
+        last category. For long series, whose cost falls by this factor. ``backbone="auto"`` chooses
+        it for more than 1,000 steps.
     n_channels, n_timepoints : int, optional
         Required number of raw channels, and of steps per series; other training samples are
         refused.
@@ -89,6 +93,7 @@ class Inputs(Part):
     observed: bool = False
     elapsed: bool = False
     encodings: tuple[NameOrEncoding, ...] = ()
+    pool: Annotated[int, Field(ge=1)] = 1
     # Not compared: two layers that differ only in their requirements compute the same.
     n_channels: Annotated[int, Field(ge=1)] | None = field(default=None, compare=False)
     n_timepoints: Annotated[int, Field(ge=1)] | None = field(

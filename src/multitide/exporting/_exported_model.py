@@ -53,7 +53,9 @@ class ExportedModel(nn.Module):
         for network in networks:
             if network.backbone is None:
                 continue
-            self.shortest = max(self.shortest, network.backbone.min_timepoints)
+            pool = network.stems[0].inputs.spec.pool
+            needed = (network.backbone.min_timepoints - 1) * pool + 1
+            self.shortest = max(self.shortest, needed)
             if network.backbone.needs_equal_lengths:
                 self.reads_lengths = False
             fixed = network.backbone.fixes_length or record.n_timepoints == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -23,6 +24,10 @@ from multitide.fitting._warm_start import Source
 from multitide.sharing import Hard, NoSharing
 from multitide.tasks import Task
 
+logger = logging.getLogger("multitide")
+
+# Longer series are read as means of blocks, so that this many steps remain.
+MOST_STEPS = 1_000
 # From this share of missing values, the network is a GRU with inputs of its own.
 MUCH_MISSING = 0.2
 # These make eighteen channels of each, for which a network needs many samples.
@@ -47,7 +52,25 @@ def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
     Where many values are missing, it is a small GRU that knows what was measured, and when. For
     many samples of few channels it is a GRU that reads encodings. Otherwise, and if the user has
     chosen the inputs, it is an LSTM-FCN that can read the shortest series, or an FC for vectors.
+    Of long series it reads means of blocks.
     """
+    longest = max(each.n_timepoints for each in samples)
+    if recipe.inputs == Inputs() and longest > MOST_STEPS:
+        pool = -(-longest // MOST_STEPS)
+        logger.info(
+            "backbone='auto': series of up to %d steps are read as means of %d steps "
+            "(`inputs.pool` changes this).",
+            longest,
+            pool,
+        )
+        recipe = _network_for(recipe, samples, pool)
+        inputs = dataclasses.replace(recipe.inputs, pool=pool)
+        return dataclasses.replace(recipe, inputs=inputs)
+    return _network_for(recipe, samples, 1)
+
+
+def _network_for(recipe: Recipe, samples: Collection[Samples], pool: int) -> Recipe:
+    """Return the recipe with the network that reads blocks of `pool` steps."""
     backbone = recipe.backbone
     if not isinstance(backbone, LSTMFCN):
         return recipe
@@ -63,7 +86,7 @@ def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
             return dataclasses.replace(recipe, backbone=GRU(), inputs=inputs)
     if max(each.n_timepoints for each in samples) == 1:
         return dataclasses.replace(recipe, backbone=FC())
-    shortest = min(int(each.lengths.min()) for each in samples)
+    shortest = min(int(each.lengths.min()) for each in samples) // pool
     if shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")
     return dataclasses.replace(recipe, backbone=backbone)

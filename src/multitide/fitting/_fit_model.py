@@ -218,7 +218,7 @@ def make_groups(
     """
     for data in data_sets:
         with naming_data_set(data.name):
-            check_lengths(data.samples, recipe.backbone)
+            check_lengths(data.samples, recipe.backbone, recipe.inputs.pool)
     by_name = {}
     for task in tasks:
         by_name[task.name] = task
@@ -281,9 +281,10 @@ def check_pretrain(recipe: Recipe, names: list[str]) -> None:
         raise ParameterError("\n".join(problems))
 
 
-def check_lengths(samples: Samples, backbone: Backbone) -> None:
-    """Raise if a series is shorter than the backbone can read."""
-    shortest, needed = int(samples.lengths.min()), backbone.min_timepoints
+def check_lengths(samples: Samples, backbone: Backbone, pool: int = 1) -> None:
+    """Raise if a series is shorter than the backbone can read, of blocks of `pool` steps."""
+    shortest = int(samples.lengths.min())
+    needed = (backbone.min_timepoints - 1) * pool + 1
     if shortest < needed:
         raise DataError(
             f"`X` must have at least {needed} time steps "

@@ -205,7 +205,7 @@ def _in_training(sketch: Network, group: TaskGroup, batch_size: int) -> int:
                 per_step += n_kept * _n_units(module)
         if isinstance(module, nn.Linear):
             per_row += module.in_features + module.out_features
-    longest = max(each.samples.n_timepoints for each in group.data)
+    longest = max(_n_steps(sketch, each) for each in group.data)
     per_step += 2 * max(_n_inputs(sketch, each) for each in group.data)
     n_rows = min(batch_size, group.n_rows)
     return FLOAT * n_rows * (per_step * longest + per_row)
@@ -222,7 +222,8 @@ def _without_training(sketch: Network, group: TaskGroup) -> int:
         size = batch_rows(modules, samples.n_channels, samples.n_timepoints)
         width = max([_n_inputs(sketch, each), *map(_n_units, modules)])
         n_rows = min(size, len(each.validation.index))
-        largest = max(largest, FLOAT * ALIVE * n_rows * width * samples.n_timepoints)
+        n_steps = _n_steps(sketch, each)
+        largest = max(largest, FLOAT * ALIVE * n_rows * width * n_steps)
     return largest
 
 
@@ -232,6 +233,15 @@ def _n_inputs(sketch: Network, data: EncodedData) -> int:
         if stem.name == data.name:
             return stem.inputs.n_channels
     return data.samples.n_channels
+
+
+def _n_steps(sketch: Network, data: EncodedData) -> int:
+    """Return the number of steps that the backbone reads of the longest series."""
+    n_raw = data.samples.n_timepoints
+    for stem in sketch.stems:
+        if stem.name == data.name:
+            return stem.inputs.n_steps(n_raw)
+    return n_raw
 
 
 def _n_units(module: nn.Module) -> int:

@@ -304,10 +304,11 @@ def build_network(
     `forests` are the shapes of the trees of each task, for a backbone whose heads are trees.
     """
     sharing = recipe.sharing
+    n_steps = max(stem.inputs.n_steps(n_timepoints) for stem in stems)
     return Network(
         stems,
         lambda n_channels: sharing.build(
-            recipe.backbone, n_channels, n_timepoints, len(targets)
+            recipe.backbone, n_channels, n_steps, len(targets)
         ),
         targets,
         lambda n_features: _build_heads(recipe, n_features, targets, forests),

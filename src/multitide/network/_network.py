@@ -143,7 +143,10 @@ class Network(nn.Module):
         """Return the features that each task's head reads, each of shape (batch, n_features)."""
         inputs = self._of(self.inputs, data_set)
         sharing = self._of(self.sharing, data_set)
-        features = sharing(inputs(x, lengths), lengths)
+        encoded = inputs(x, lengths)
+        if lengths is not None:
+            lengths = self.stems[data_set].inputs.n_steps(lengths)
+        features = sharing(encoded, lengths)
         if self.static is not None:
             joined = self._of(self.static, data_set)(static)
             features = of_each(features, lambda each: torch.cat([each, joined], dim=1))
