@@ -1,11 +1,14 @@
 """Measure the bare default and ``--best`` on test sets of six data sets, beside boosting.
 
     python benchmarks/quality.py [CASE ...] [--arms default boosting best] [--seeds 3]
-        [--budget 10m] [--folder runs/quality]
+        [--n-seeds 1] [--folds 0 1 2 3 4] [--folder runs/quality] [--results FOLDER]
 
-``default`` is ``MultiTaskEstimator()``, ``best`` is ``Ensemble()`` (the command ``fit --best``) and
-``boosting`` the study's baseline. Nothing is chosen here. Each fit is a line of ``results.jsonl``
-in the folder, so that an interrupted run continues. Folds count as one test: their metrics are
+``default`` is ``MultiTaskEstimator()``, ``best`` is ``Ensemble(n_seeds=...)`` (the command ``fit
+--best --n-seeds ...``, one process, no budget: what is fitted does not depend on how busy the
+machine is) and ``boosting`` the study's baseline. Nothing is chosen here. Each fit is a line of
+``results.jsonl`` in the folder of results, with the commit of the code, so that an interrupted run
+continues. The parts of each fit stay in ``--folder``: if a later commit chooses other weights,
+``--again`` measures them anew without training. Folds count as one test: their metrics are
 averaged. The table shows mean and standard deviation over seeds, the seconds per fit, and "*" where
 the goal of `best` is missed. A second table compares `best` with its best member.
 """
@@ -13,16 +16,19 @@ the goal of `best` is missed. A second table compares `best` with its best membe
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from cases import CASES, Case
+from kept_fits import fits_of_default, keep, kept, metrics_of, parts_of, rows_of_members
 from results import Results
 
 from multitide import Ensemble, MultiTaskEstimator
@@ -68,33 +74,95 @@ JUDGED: dict[str, dict[tuple[str, str], float | None]] = {
         ("operator", LOSS): 0.364,
     },
 }
+RESULTS = Path(__file__).parent / "results"
+KEYS = ("case", "arm", "seed", "fold", "n_seeds")
 SMALLER_IS_BETTER = (RMSE, LOSS)
 Metrics = dict[str, float]  # by "task metric"
 
 
-def default(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
-    """Fit the bare default."""
-    split = case.splits[fold]
-    estimator = MultiTaskEstimator(case.tasks, random_state=seed, verbose=0)
-    estimator.fit(case.samples[split.train], validation=case.samples[split.validation])
-    return as_metrics(estimator.evaluate(case.samples[split.test]))
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One fit: an arm on a fold of a case.
+
+    Attributes
+    ----------
+    name, arm : str
+        Of the case, and of the arm.
+    fold, seed, n_seeds : int
+        The fold, the seed, and the number of fits of each member of `best`.
+    folder : path
+        Where the parts of the fit are kept.
+    """
+
+    name: str
+    arm: str
+    fold: int
+    seed: int
+    n_seeds: int
+    folder: Path
+
+    @property
+    def key(self) -> tuple[str, str, int, int, int | None]:
+        """What tells the row of this fit from others."""
+        n_seeds = self.n_seeds if self.arm == "best" else None
+        return self.name, self.arm, self.seed, self.fold, n_seeds
+
+    @property
+    def place(self) -> Path:
+        """Where its parts are kept."""
+        return self.folder / f"{self.name}-{self.arm}-{self.seed}-{self.fold}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was fitted before, and can be weighted again."""
+        if self.arm == "best":
+            return self.rows.exists()
+        return self.place.with_suffix(".pickle").exists()
+
+    @property
+    def rows(self) -> Path:
+        """Where the predictions of the members of `best` are kept."""
+        return self.folder / f"{self.place.name}-{self.n_seeds}.rows.pickle"
 
 
-def best(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
+def default(case: Case, job: Job) -> Metrics:
+    """Fit the bare default, or weight its kept parts again."""
+    split = case.splits[job.fold]
+    test = case.samples[split.test]
+    place = job.place.with_suffix(".pickle")
+    if not place.exists():
+        estimator = MultiTaskEstimator(case.tasks, random_state=job.seed, verbose=0)
+        with fits_of_default() as fits:
+            estimator.fit(
+                case.samples[split.train], validation=case.samples[split.validation]
+            )
+        targets = {}
+        for task in estimator.tasks_:
+            targets[task.name] = estimator.targets_.target(task.name)
+        keep((targets, parts_of(estimator, fits, test)), place)
+    targets, parts = kept(place)
+    return as_metrics(metrics_of(targets, parts, test, job.seed))
+
+
+def best(case: Case, job: Job) -> Metrics:
     """Fit the default members of an ensemble, and measure also each member on its own.
 
     Each seed of a member holds out validation samples of its own, as the command does.
     """
-    split = case.splits[fold]
-    base = MultiTaskEstimator(case.tasks)
+    split = case.splits[job.fold]
     ensemble = Ensemble(
-        base=base,
-        budget=budget,
+        base=MultiTaskEstimator(case.tasks),
+        n_seeds=job.n_seeds,
         validation=case.rule,
-        random_state=100 * seed,  # further apart than the seeds of one ensemble
+        random_state=100 * job.seed,  # further apart than the seeds of one ensemble
+        n_jobs=1,
         verbose=0,
     )
-    ensemble.fit(case.samples[np.union1d(split.train, split.validation)])
+    with rows_of_members() as rows:
+        ensemble.fit(
+            case.samples[np.union1d(split.train, split.validation)], folder=job.place
+        )
+    keep(rows, job.rows)
     test = case.samples[split.test]
     found = as_metrics(ensemble.evaluate(test))
     for name, fits in ensemble.members_.items():
@@ -104,9 +172,9 @@ def best(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
     return found
 
 
-def boosting(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
+def boosting(case: Case, job: Job) -> Metrics:
     """Fit the study's baseline for each task."""
-    split = case.splits[fold]
+    split = case.splits[job.fold]
     found: Metrics = {}
     for task in case.tasks:
         rows = split.train
@@ -117,7 +185,7 @@ def boosting(case: Case, fold: int, seed: int, budget: str | None) -> Metrics:
     return found
 
 
-ARMS: dict[str, Callable[[Case, int, int, str | None], Metrics]] = {
+ARMS: dict[str, Callable[[Case, Job], Metrics]] = {
     "default": default,
     "boosting": boosting,
     "best": best,
@@ -135,29 +203,67 @@ def as_metrics(table: pd.DataFrame) -> Metrics:
     return dict(zip(names, table["value"].astype(float), strict=True))
 
 
-def measure(name: str, arm: str, seed: int, budget: str | None) -> dict[str, Any]:
-    """Fit one arm on all folds of a case, and return the mean metrics and the seconds."""
-    case = CASES[name]()
+def measure(job: Job, commit: str) -> dict[str, Any]:
+    """Fit one arm on one fold of a case, and return its metrics and the seconds."""
+    case = CASES[job.name]()
     started = time.perf_counter()
-    folds = []
-    for fold in range(len(case.splits)):
-        folds.append(ARMS[arm](case, fold, seed, budget))
-    seconds = (time.perf_counter() - started) / len(folds)
+    metrics = ARMS[job.arm](case, job)
+    seconds = time.perf_counter() - started
     return {
-        "case": name,
-        "arm": arm,
-        "seed": seed,
-        "budget": budget if arm == "best" else None,
-        "metrics": pd.DataFrame(folds).mean().round(5).to_dict(),
+        "case": job.name,
+        "arm": job.arm,
+        "seed": job.seed,
+        "fold": job.fold,
+        "n_seeds": job.n_seeds if job.arm == "best" else None,
+        "commit": commit,
+        "metrics": {name: round(value, 5) for name, value in metrics.items()},
         "seconds": round(seconds, 1),
     }
+
+
+def current_commit() -> str:
+    """Return the commit of the code, with "+" if it was changed."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    where = Path(__file__).parent
+    return subprocess.check_output(command, cwd=where, text=True).strip()
+
+
+def of_tests(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return one row per case, arm and seed: the last row of each fold, averaged over folds."""
+    latest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in KEYS)
+        # Weights that were chosen again took no time to train.
+        before = latest.get(key, row)
+        latest[key] = row | {"seconds": max(row["seconds"], before["seconds"])}
+    tests: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for (name, arm, seed, _, n_seeds), row in latest.items():
+        shown = arm if n_seeds is None else f"{arm}, {n_seeds} fits each"
+        tests.setdefault((name, shown, seed), []).append(row)
+    found = []
+    for (name, arm, seed), folds in tests.items():
+        commits = {fold["commit"] for fold in folds}
+        found.append(
+            {
+                "case": name,
+                "arm": arm,
+                "seed": seed,
+                "folds": len(folds),
+                "commit": " ".join(sorted(commits)),
+                "metrics": pd.DataFrame([fold["metrics"] for fold in folds])
+                .mean()
+                .to_dict(),
+                "seconds": float(np.mean([fold["seconds"] for fold in folds])),
+            }
+        )
+    return pd.DataFrame(found)
 
 
 def table_of(name: str, done: pd.DataFrame) -> str:
     """Return the table of a case: an arm per row, a task and metric per column."""
     rows = []
     for arm, runs in done[done["case"] == name].groupby("arm", sort=False):
-        row = {"arm": arm, "seeds": len(runs)}
+        row = {"arm": arm, "seeds": len(runs), "folds": runs["folds"].min()}
         for (task, metric), goal in JUDGED[name].items():
             values = [run[f"{task} {metric}"] for run in runs["metrics"]]
             mean = float(np.mean(values))
@@ -165,6 +271,7 @@ def table_of(name: str, done: pd.DataFrame) -> str:
                 f"{mean:.3f} ± {np.std(values):.3f}{missed(mean, metric, goal)}"
             )
         row["seconds"] = round(runs["seconds"].mean())
+        row["commit"] = " ".join(sorted(set(" ".join(runs["commit"]).split())))
         rows.append(row)
     return f"\n## {name}\n\n{markdown_table(pd.DataFrame(rows))}"
 
@@ -174,10 +281,15 @@ def members_table(name: str, done: pd.DataFrame) -> str:
 
     Positive differences are in favour of the ensemble. The standard error is over seeds.
     """
-    runs = done[(done["case"] == name) & (done["arm"] == "best")]["metrics"]
-    if not len(runs):
-        return ""
-    wide = pd.DataFrame(list(runs))
+    is_best = done["arm"].str.startswith("best") & (done["case"] == name)
+    tables = []
+    for arm, runs in done[is_best].groupby("arm", sort=False):
+        wide = pd.DataFrame(list(runs["metrics"]))
+        tables.append(f"\n{arm}:\n\n{_leads(name, wide)}")
+    return "\n".join(tables)
+
+
+def _leads(name: str, wide: pd.DataFrame) -> str:
     members = {key.split(": ")[0] for key in wide if ": " in key}
     rows = []
     for task, metric in JUDGED[name]:
@@ -196,7 +308,7 @@ def members_table(name: str, done: pd.DataFrame) -> str:
                 "standard error": f"{lead.std() / len(lead) ** 0.5:.3f}",
             }
         )
-    return f"\n{markdown_table(pd.DataFrame(rows))}"
+    return markdown_table(pd.DataFrame(rows))
 
 
 def missed(mean: float, metric: str, goal: float | None) -> str:
@@ -208,29 +320,49 @@ def missed(mean: float, metric: str, goal: float | None) -> str:
     return "*" if mean < goal else ""
 
 
+def jobs_of(arguments: argparse.Namespace) -> Iterator[Job]:
+    """Yield the fits, one seed of all cases after the other."""
+    for seed in range(arguments.seeds):
+        for name in arguments.cases or CASES:
+            folds = arguments.folds or range(len(CASES[name]().splits))
+            for arm in arguments.arms:
+                if arm == "boosting" and seed:  # the same for every seed
+                    continue
+                for fold in folds:
+                    yield Job(
+                        name, arm, fold, seed, arguments.n_seeds, arguments.folder
+                    )
+
+
 def main() -> None:
     """Measure what is not measured yet, and print a table per case."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("cases", nargs="*", choices=[[], *CASES])
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--budget", default="10m")
+    parser.add_argument("--n-seeds", type=int, default=1)
+    parser.add_argument("--folds", nargs="+", type=int)
     parser.add_argument("--folder", type=Path, default=Path("runs/quality"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--again", action="store_true", help="weight kept parts again")
     arguments = parser.parse_args()
-    results = Results(arguments.folder)
-    finished = results.values("case", "arm", "seed")
-    for seed in range(arguments.seeds):
-        for name in arguments.cases or CASES:
-            for arm in arguments.arms:
-                # The baseline is the same for every seed.
-                if (name, arm, seed) in finished or (arm == "boosting" and seed):
-                    continue
-                row = measure(name, arm, seed, arguments.budget)
-                results.add(row)
-                print(json.dumps(row), file=sys.stderr, flush=True)
-    done = pd.DataFrame(results.rows)
+    results = Results(arguments.results)
+    commit = current_commit()
+    finished = results.values(*KEYS)
+    if arguments.again:
+        finished = set()
+        for row in results.rows:
+            if row["commit"] == commit:
+                finished.add(tuple(row[name] for name in KEYS))
+    for job in jobs_of(arguments):
+        if job.key in finished or (arguments.again and not job.is_kept):
+            continue
+        row = measure(job, commit)
+        results.add(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+    done = of_tests(results.rows)
     for name in dict.fromkeys(done["case"]):
         print(table_of(name, done))
         print(members_table(name, done))
