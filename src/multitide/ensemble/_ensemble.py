@@ -61,7 +61,9 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
 
     Each seed holds out validation samples of its own. The prediction of a member is the mean of its
     fits, and the prediction of the ensemble the weighted mean of its members. The weights are
-    chosen for each task, by greedy selection [1]_ on the samples that the fits held out.
+    chosen for each task on the samples that the fits held out: members that are clearly worse than
+    the best are left out, and the others have weights between those inverse to their losses and
+    those of greedy selection [1]_, which the weights follow the more, the more labels there are.
 
     Parameters
     ----------

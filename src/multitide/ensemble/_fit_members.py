@@ -29,7 +29,7 @@ from multitide.ensemble._validation_rows import (
     predict_held_out,
     validation_rows,
 )
-from multitide.fitting._greedy_weights import greedy_weights
+from multitide.fitting._choose_weights import choose_weights
 from multitide.network._network import Predictor
 from multitide.tasks import Target, Task, task_names
 
@@ -143,7 +143,7 @@ def _chosen_weights(
     def row_losses(values: np.ndarray) -> np.ndarray:
         return target.row_losses(rows.labels, values)
 
-    chosen = greedy_weights(
+    chosen = choose_weights(
         list(rows.predictions.values()), row_losses, rows.groups, seed, rows.weights
     )
     return [float(weight) for weight in chosen]

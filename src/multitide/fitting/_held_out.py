@@ -10,15 +10,13 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._weights import weights_of
+from multitide.fitting._choose_weights import choose_weights
 from multitide.fitting._data_sets import labels_of
-from multitide.fitting._greedy_weights import greedy_weights
 from multitide.fitting._recipe import resolve_device
 from multitide.fitting._task_group import TaskGroup
 from multitide.network._network import Network, Predictor
 from multitide.tasks._task import Target
 from multitide.training._decode_samples import decode_samples
-
-LEAST_SHARE = 0.05
 
 
 class HeldOut(NamedTuple):
@@ -97,15 +95,12 @@ def predict_held_out(
 def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], float]:
     """Return the weight of each fit in the prediction of a task, and the loss of their mean.
 
-    The weights come from greedy selection on bootstrap samples of the validation set, which does
-    not trust small differences. Those below `LEAST_SHARE` count as 0.
-
     Parameters
     ----------
     parts : sequence of HeldOut
         The predictions of each fit for the same rows.
     seed : int
-        Seed of the bootstrap.
+        Seed of the choice; see `choose_weights`.
     """
     target, truth, recordings, _, own_weights = parts[0]
 
@@ -113,9 +108,7 @@ def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], fl
         return target.decoded_losses(truth, decoded)
 
     predictions = [part.decoded.astype(np.float64) for part in parts]
-    weights = greedy_weights(predictions, row_losses, recordings, seed, own_weights)
-    weights[weights < LEAST_SHARE] = 0
-    weights /= weights.sum()
+    weights = choose_weights(predictions, row_losses, recordings, seed, own_weights)
     mean = np.zeros_like(predictions[0])
     for weight, decoded in zip(weights, predictions, strict=True):
         mean += weight * decoded
