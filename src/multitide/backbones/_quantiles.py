@@ -206,9 +206,8 @@ class Quantiles(BackboneModule):
         filled = torch.where(measured, x, 0.0).double()
         mean = filled.sum(dim=2, keepdim=True) / count
         centred = torch.where(measured, filled - mean, 0.0)
-        waves = _magnitudes(centred, self.plan.n_timepoints)
-        spectrum: Tensor = (waves[:, :, 1:] / count).to(x.dtype)
-        return spectrum
+        waves: Tensor = _magnitudes(centred, self.plan.n_timepoints)[:, :, 1:] / count
+        return waves.to(x.dtype)
 
 
 def _magnitudes(x: Tensor, n: int) -> Tensor:
