@@ -28,8 +28,9 @@ check: .venv/.installed-dev
 docs: .venv/.installed-docs
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -d docs/_build/doctrees docs docs/_build/html
 
-# The timings, minutes each. `make bench BENCH=benchmarks/beijing.py` runs another one; those that train take longer.
-BENCH ?= benchmarks/training_step.py benchmarks/balancing_cost.py benchmarks/study_throughput.py
+# The timings, an hour or more on an idle machine; they are written to docs/results/performance.md, and an interrupted
+# run continues. `make bench BENCH=benchmarks/beijing.py` runs another one.
+BENCH ?= benchmarks/performance.py
 bench: .venv/.installed-bench
 	set -e; for script in $(BENCH); do echo "== $$script"; $(BIN)/python "$$script"; done
 
