@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import time
@@ -72,7 +73,18 @@ HOSTILE: list[tuple[str, bytes, int]] = [
     (JSON, b'{"windows": [[["x"], ["y"]]]}', 422),
     (JSON, b'{"windows": [[[true], [1]]]}', 422),
     (JSON, b'{"windows": [[[NaN], [1]]]}', 422),
+    (JSON, b'{"windows": [[[1e999], [1]]]}', 422),
+    (JSON, b'{"rows": [{"a": -1e999}]}', 422),
+    (JSON, b'{"rows": [{"a": Infinity}]}', 422),
     (JSON, b'{"windows": [[[1], [2]]]}', 422),  # too short for the network
+    (
+        JSON,
+        json.dumps({"rows": [{f"c{i}": 0 for i in range(900)}, *[{}] * 999]}).encode(),
+        413,
+    ),
+    ("text/csv", b"," * 900 + b"\n" * 999, 413),
+    ("text/csv", b"a,b\r" + b"1,2\r" * 3000, 413),
+    ("text/csv", b"," * 20_000, 413),
     (JSON, b'{"windows": [[[1' + b"0" * 400 + b"], [2]]]}", 422),
     (JSON, json.dumps({"windows": [[[0] * 1900] * 2]}).encode(), 422),
     (JSON, json.dumps({"windows": [[[0] * 12] * 2] * 200}).encode(), 413),
@@ -106,6 +118,32 @@ def test_a_body_without_a_length_is_cut_off(client: TestClient) -> None:
         "/predict", content=endless(), headers={"Content-Type": "text/csv"}
     )
     assert response.status_code == 413
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_server(
+    model: MultiTaskEstimator, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = client_of(model).app
+    answered: list[Any] = []
+    messages = [{"type": "http.request", "body": b"time,a", "more_body": True}]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"text/csv")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+    scope |= {
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+    }
+    asyncio.run(app(scope, receive, send))
+    assert not caplog.records
+    assert all(message.get("status") != 500 for message in answered)
 
 
 def test_a_fault_of_the_server_is_not_explained(model: MultiTaskEstimator) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from torch import nn
 
 MOST_ROWS = 1024
-# Entries of the largest tensor between two layers: 512 MiB of float32. 1,024 series of 1,000 steps
-# and 128 channels still fit.
-MOST_VALUES = 2**27
+# Entries of the largest tensor between two layers: 64 MiB of float32. A few of them exist at the
+# same time, and a prediction must fit into a gibibyte.
+MOST_VALUES = 2**24
 
 
 def batch_rows(modules: Iterable[nn.Module], n_channels: int, n_timepoints: int) -> int:

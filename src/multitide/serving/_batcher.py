@@ -46,7 +46,7 @@ class Batcher:
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
+        while self._remaining():
             batch = self._take()
             self.n_batches += 1
             together = [samples for samples, _ in batch]
@@ -60,6 +60,11 @@ class Batcher:
                     future.set_exception(result)
                 else:
                     future.set_result(result)
+
+    def _remaining(self) -> bool:
+        """Forget the requests whose clients have left; return whether there are others."""
+        self._waiting = [each for each in self._waiting if not each[1].done()]
+        return bool(self._waiting)
 
     def _take(self) -> list[tuple[Samples, asyncio.Future[Decoded]]]:
         """Return the first request, and those after it that fit into one batch."""

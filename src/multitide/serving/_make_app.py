@@ -13,6 +13,7 @@ from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.requests import ClientDisconnect
 
 import multitide
 from multitide.data._samples import Samples
@@ -148,6 +149,8 @@ class Service:
             return JSONResponse(content)
         except Refusal as error:
             return problem(error.status, str(error))
+        except ClientDisconnect:
+            return problem(400, "The client left before its data were there.")
         except TimeoutError:
             message = f"There was no answer within {self.limits.seconds:g} seconds."
             return problem(503, message, {"Retry-After": "10"})

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from multitide._result_folder import shortened
 from multitide.data._samples import Samples
 from multitide.data.tables._calendar_inputs import (
     place_cycles,
@@ -107,6 +108,11 @@ def _make_rows(
     rows = make_rows(tables.data, reading, in_data, findings)
     per_series = None
     if tables.labels is not None:
+        if reading.series is None:
+            raise DataError(
+                "`labels` must be left out where the data have no column for the series; "
+                f"got the columns {shortened(', '.join(map(str, tables.labels)))}."
+            )
         per_series = _by_series(tables.labels, rows.ids, columns, reading, findings)
     findings.raise_all()
     return rows, per_series

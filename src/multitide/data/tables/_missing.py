@@ -75,7 +75,7 @@ def as_missing(values: Sequence[str] | None) -> tuple[str, ...]:
 
 def _found(column: pd.Series, missing: Collection[str]) -> dict[Hashable, int]:
     """Return the values of a column that mean missing, and how often each occurs."""
-    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_complex_dtype(column):
+    if not _may_mean_missing(column):
         return {}
     wanted: set[object] = set(missing)
     if pd.api.types.is_numeric_dtype(column):
@@ -88,6 +88,16 @@ def _found(column: pd.Series, missing: Collection[str]) -> dict[Hashable, int]:
         if isinstance(value, Hashable) and _key(value) in wanted:
             occurring[value] = int(n)
     return occurring
+
+
+def _may_mean_missing(column: pd.Series) -> bool:
+    """Return whether values of this type can be written as text or as a number."""
+    types = pd.api.types
+    if types.is_bool_dtype(column) or types.is_complex_dtype(column):
+        return False
+    # A time is never a code for a missing value. To look would make an object of each.
+    is_duration = types.is_timedelta64_dtype(column)
+    return not types.is_datetime64_any_dtype(column) and not is_duration
 
 
 def _key(value: object) -> object:

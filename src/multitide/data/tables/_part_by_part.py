@@ -93,7 +93,7 @@ class PartByPart:
         rows = pd.concat([*self._rest, frame], ignore_index=True)
         begin = self._begin_of_last(rows)
         if self._by_series:
-            self._rest = [rows.iloc[begin:]]
+            self._rest = [rows.iloc[begin:].copy()]
             if begin:
                 yield from self._finished_series(rows.iloc[:begin])
             return
@@ -113,7 +113,7 @@ class PartByPart:
                 new = last_of_series(samples)
                 new = new[samples.starts[new] < begin]
             yield from self._part(samples, new)
-        self._rest = [rows.iloc[kept:]]
+        self._rest = [rows.iloc[kept:].copy()]  # a view would keep all rows
         self._n_before += kept
 
     def finish(self) -> Iterator[Part]:

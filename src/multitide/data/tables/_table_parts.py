@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from multitide.data._to_pandas import from_arrow
 from multitide.data.tables._csv_dialect import Dialect
@@ -25,6 +25,8 @@ from multitide.data.tables._one_file import (
 from multitide.data.tables._read_csv import read_csv_parts
 from multitide.data.tables._reading import Reading
 from multitide.errors import DataError
+
+BUFFER = 2**20  # bytes of a column of a Parquet file that are read at once
 
 
 @dataclass(frozen=True)
@@ -193,21 +195,12 @@ def _parquet_parts(
     path: Path, dialect: Dialect, n_values: int
 ) -> Iterator[pd.DataFrame]:
     try:
-        # With its buffer, the reader keeps every row group that it has read.
-        scan = ds.ParquetFragmentScanOptions(pre_buffer=False)
-        kind = ds.ParquetFileFormat(default_fragment_scan_options=scan)
-        table = ds.dataset(path, format=kind)
-        n_rows = max(1, n_values // max(1, len(table.schema)))
-        # No reading ahead: what waits for its turn would take memory.
-        scanner = table.scanner(
-            batch_size=n_rows,
-            batch_readahead=1,
-            fragment_readahead=1,
-            use_threads=False,
-        )
-        for batch in scanner.to_batches():
-            if len(batch):
-                frame = from_arrow(pa.Table.from_batches([batch], table.schema))
+        # Read ahead, or by whole row groups, a large file would fill the memory.
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
+            n_columns = max(1, len(file.schema_arrow))
+            n_rows = max(1, n_values // n_columns)
+            for batch in file.iter_batches(n_rows, use_threads=False):
+                frame = from_arrow(pa.Table.from_batches([batch]))
                 yield from_memory(frame, dialect, "data").frame
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
