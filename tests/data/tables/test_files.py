@@ -154,6 +154,13 @@ def test_unknown_and_wrong_encodings_are_refused(tmp_path: Path) -> None:
         read_frame(path, Dialect(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("text", [",,\n,,\n", '""\n', ";\n\n\t\n"])
+def test_files_without_a_field_are_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "blank.csv").write_text(text)
+    with refused("blank.csv", "header", "blank"):
+        read_table(tmp_path / "blank.csv", tasks=["a"])
+
+
 def test_empty_folders_and_cut_files_are_refused(tmp_path: Path) -> None:
     with refused("`data`", "a folder of tables", "is empty", error=DataError):
         read_frame(tmp_path)

@@ -74,6 +74,11 @@ def detect_dialect(path: Path, given: Dialect) -> Dialect:
         )
     separator = given.separator or _detect_separator(lines)
     n_before, units, rows = _find_lines(text, separator)
+    if not rows:
+        raise DataError(
+            f"{path.name!r} must have a header and at least one row; "
+            "all of its fields are blank."
+        )
     header, rows = rows[0], rows[1:]
     if given.separator is None:
         _refuse_blanks(path, header, rows)
@@ -118,6 +123,8 @@ def _find_lines(text: str, separator: str) -> tuple[int, int | None, list[list[s
         begin = reader.line_num
         if len(rows) == SNIFF_LINES:
             break
+    if not rows:
+        return 0, None, []
     first = 0
     if SEPARATOR_LINE.fullmatch(text.splitlines()[begins[0]].strip()) and rows[1:]:
         first = 1
