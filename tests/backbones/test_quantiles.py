@@ -20,6 +20,7 @@ from multitide.backbones._quantiles import (
     smoothed,
     statistics,
 )
+from multitide.backbones._spectrum import spectrum
 
 NAN = float("nan")
 
@@ -119,16 +120,14 @@ def test_steps_are_features_on_request_if_they_are_few() -> None:
 
 
 def test_the_spectrum_finds_the_frequency_of_a_wave() -> None:
-    module = Quantiles(1, 64, 6, 10_000)
     steps = torch.arange(64)
     x = 5 + torch.sin(2 * torch.pi * 8 * steps / 64)[None, None]
-    spectrum = module._spectrum(x)[0, 0]
-    assert spectrum.shape == (32,)
-    assert (
-        int(spectrum.argmax()) == 7
-    )  # the eighth frequency; the first is a whole turn
-    assert spectrum[7] == pytest.approx(0.5)
-    assert spectrum.sum() == pytest.approx(0.5, abs=1e-5)
+    found = spectrum(x, 64)[0, 0]
+    assert found.shape == (32,)
+    # The eighth frequency; the first is a whole turn.
+    assert int(found.argmax()) == 7
+    assert found[7] == pytest.approx(0.5)
+    assert found.sum() == pytest.approx(0.5, abs=1e-5)
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 3, 5, 24, 100])

@@ -304,13 +304,3 @@ def test_int8_is_smaller_and_nearly_as_good(backbone: str, tmp_path: Path) -> No
     assert np.abs(load - decoded["load"]).max() < 0.1 * samples.y["load"].std()
     about = InferenceSession(rounded).get_modelmeta().custom_metadata_map
     assert "multitide" in about
-
-
-def test_an_ensemble_is_refused_in_a_sentence(
-    model: mt.MultiTaskEstimator, tmp_path: Path
-) -> None:
-    class Fitted(mt.Ensemble):
-        tasks_ = model.tasks_
-
-    with refused("`model`", "ensemble", "members_"):
-        mt.export(Fitted(model), tmp_path / "model.onnx")

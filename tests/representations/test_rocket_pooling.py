@@ -28,7 +28,7 @@ def test_the_longest_stretch_is_that_of_a_loop(
     marks = torch.tensor(below, dtype=torch.float32) * torch.arange(len(below))
     with pytest.MonkeyPatch.context() as patch:
         if exported:
-            latest = _rocket_pooling._latest_by_doubling
+            latest = _rocket_pooling._latest_by_count
             patch.setattr(_rocket_pooling, "_latest", latest)
         assert longest_stretch(marks).item() == largest_distance(below)
 

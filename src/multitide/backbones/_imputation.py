@@ -31,14 +31,15 @@ def last_measured(measured: Tensor) -> Tensor:
     -------
     Tensor of int64, same shape
     """
-    steps = torch.arange(measured.shape[2], device=measured.device)
     if torch.compiler.is_compiling():  # also true in an export
-        return _last_measured_by_count(measured, steps)
+        return last_measured_by_count(measured)
+    steps = torch.arange(measured.shape[2], device=measured.device)
     return torch.where(measured, steps, -1).cummax(dim=2).values
 
 
-def _last_measured_by_count(measured: Tensor, steps: Tensor) -> Tensor:
+def last_measured_by_count(measured: Tensor) -> Tensor:
     """Compute the same without a cumulative maximum, which ONNX does not have; half as fast."""
+    steps = torch.arange(measured.shape[2], device=measured.device)
     count = measured.long().cumsum(dim=2)
     # The step of the n-th measurement is stored at index n; unmeasured steps write -1 to index 0.
     places = torch.full(

@@ -14,6 +14,7 @@ from multitide.backbones._backbone import BackboneModule
 from multitide.backbones._flatten import flatten_steps
 from multitide.backbones._imputation import last_measured
 from multitide.backbones._masked import valid_steps
+from multitide.backbones._spectrum import spectrum
 
 SPACING = 4  # steps of an interval per quantile
 FEWEST = 4  # quantiles per interval, before levels are left out
@@ -21,8 +22,6 @@ SMOOTHED = 5  # steps that a change is averaged over
 # Entries of the series that are processed at once: sorting needs about twenty times their memory.
 MOST_VALUES = 2**22
 N_STATISTICS = 12
-# Steps up to which an export computes a spectrum by a matrix, which has half their square entries.
-MOST_MULTIPLIED = 2048
 LAST = 6  # place of the last value among the statistics
 VIEWS = 4  # the series, its changes, their changes, and its spectrum
 
@@ -165,7 +164,7 @@ class Quantiles(BackboneModule):
         if self.plan.n_timepoints == 1:
             return flatten_steps(x, lengths, 1)
         if lengths is None:
-            lengths = torch.full((len(x),), x.shape[2], device=x.device)
+            lengths = torch.full((x.shape[0],), x.shape[2], device=x.device)
         if torch.compiler.is_compiling():  # also true in an export
             return self._features(x, lengths)
         size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
@@ -191,37 +190,14 @@ class Quantiles(BackboneModule):
         n_waves = torch.full_like(lengths, self.plan.n_timepoints // 2)
         views = [(x, lengths), (smoothed(changes), lengths - 1)]
         views.append((changes_between_measured(changes), lengths - 2))
-        views.append((self._spectrum(x), n_waves))
+        views.append((spectrum(x, self.plan.n_timepoints), n_waves))
         for i, (view, its_lengths) in enumerate(views):
             for level in self.plan.levels(i):
-                yield interval_quantiles(view, its_lengths, level)
+                yield self.interval_quantiles(view, its_lengths, level)
 
-    def _spectrum(self, x: Tensor) -> Tensor:
-        """Return the magnitudes of all frequencies but 0, (batch, channels, n // 2).
-
-        In float64, so that the rounded result does not depend on the other series of a batch.
-        """
-        measured = ~x.isnan()
-        count = measured.sum(dim=2, keepdim=True)
-        filled = torch.where(measured, x, 0.0).double()
-        mean = filled.sum(dim=2, keepdim=True) / count
-        centred = torch.where(measured, filled - mean, 0.0)
-        waves: Tensor = _magnitudes(centred, self.plan.n_timepoints)[:, :, 1:] / count
-        return waves.to(x.dtype)
-
-
-def _magnitudes(x: Tensor, n: int) -> Tensor:
-    """Return the magnitudes of the frequencies 0 to n // 2 of the first n steps."""
-    magnitudes: Tensor
-    if not torch.compiler.is_compiling() or n > MOST_MULTIPLIED:
-        magnitudes = torch.fft.rfft(x, n=n).abs()
-        return magnitudes
-    # In an export, the transform would fix the number of steps.
-    x = F.pad(x, (0, n))[:, :, :n]
-    steps = torch.arange(n, dtype=x.dtype, device=x.device)
-    turns = torch.outer(steps, steps[: n // 2 + 1]).remainder(n) * (2 * torch.pi / n)
-    magnitudes = ((x @ turns.cos()).square() + (x @ turns.sin()).square()).sqrt()
-    return magnitudes
+    def interval_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+        """Return the quantiles of each interval; an export computes them in another way."""
+        return interval_quantiles(view, lengths, level)
 
 
 def _mean_of_neighbours(x: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def export_run(folder: Path, rig: Samples) -> None:
             "that predicts without torch."
         )
         return
-    engine = OnnxEngine(path.read_bytes(), model.stored_, model.data_[0])
+    engine = OnnxEngine(path.read_bytes(), model, model.data_[0])
     found = engine(rig)
     largest = 0.0
     for task, expected in model.decode(rig).items():

@@ -82,7 +82,7 @@ def compared(
 
     (record,) = [each for each in model.data_ if each.name == data_set]
     data_sets = DataSets({data_set: samples})
-    engine = OnnxEngine(path.read_bytes(), model.stored_, record)
+    engine = OnnxEngine(path.read_bytes(), model, record)
     by_model = metric_table(
         model.targets_, data_sets, model.decode_data_sets(data_sets)
     )

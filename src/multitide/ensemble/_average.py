@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from multitide.fitting._decide import Decision
 from multitide.network._network import Predictor
-from multitide.tasks import ClassificationTarget, SurvivalTarget, Target
+from multitide.tasks import Target
 from multitide.tasks._deciding import DecidingTarget
-from multitide.training._decode_samples import Decoded
 
 
 def reference_targets(
@@ -40,33 +39,6 @@ def deciding_targets(
         if isinstance(target, DecidingTarget) and own:
             target.set_thresholds(own)
     return targets
-
-
-def aligned(
-    decoded: Decoded, predictor: Predictor, targets: Mapping[str, Target]
-) -> Decoded:
-    """Return a fit's predictions with one column per class of the reference targets, in float64.
-
-    A class that the fit does not know has probability 0. Survival curves are read at the reference
-    targets' intervals.
-    """
-    found = {}
-    for task, values in decoded.items():
-        found[task] = values.astype(np.float64)
-        target, own = targets[task], predictor.target(task)
-        if isinstance(target, SurvivalTarget) and isinstance(own, SurvivalTarget):
-            found[task] = own.at_edges(found[task], target.edges)
-            continue
-        if not isinstance(target, ClassificationTarget):
-            continue
-        if not isinstance(own, ClassificationTarget) or own.classes == target.classes:
-            continue
-        table = np.zeros((len(values), len(target.classes)))
-        for column, value in enumerate(own.classes):
-            if value in target.classes:
-                table[:, list(target.classes).index(value)] = values[:, column]
-        found[task] = table
-    return found
 
 
 def mean(predictions: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from multitide.data._data_sets import DataSets
-from multitide.ensemble._average import aligned
 from multitide.ensemble._store import EnsembleResult
 from multitide.fitting._recipe import resolve_device
+from multitide.model._aligned import aligned
 from multitide.model._prediction import decode_all
 from multitide.tasks import Target
 from multitide.training._decode_samples import Decoded

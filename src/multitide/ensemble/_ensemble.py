@@ -17,6 +17,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._result_folder import new_folder
 from multitide._silence import silent_on_request
 from multitide.calibration._calibrated_label import calibration_table
+from multitide.calibration._calibration import Calibration
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
@@ -37,6 +38,7 @@ from multitide.ensemble._store import (
     write_ensemble,
 )
 from multitide.errors import ParameterError
+from multitide.exporting._exportable import ExportableModel
 from multitide.fitting._data_sets import (
     Data,
     Labels,
@@ -50,13 +52,13 @@ from multitide.fitting._decide import decision_table
 from multitide.fitting._recipe import resolve_seed
 from multitide.fitting._validation_split import check_validation
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
-from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import TargetsByTask
+from multitide.model._weighted_fit import WeightedFit
 from multitide.tasks import Task, task_names
 from multitide.training._decode_samples import Decoded
 
 
-class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
+class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
     """Several estimators, each fitted with several seeds, that predict every task together.
 
     Each seed holds out validation samples of its own. The prediction of a member is the mean of its
@@ -376,9 +378,19 @@ class Ensemble(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.calibration_ = calibration_table(result.calibrated)
         return self
 
+    @property
+    def weighted_fits(self) -> list[WeightedFit]:
+        """The fits that have a weight in some task."""
+        return self.result_.weighted_fits
+
+    @property
+    def calibration_of_mean(self) -> Calibration:
+        """What is applied to the weighted mean of the fits."""
+        return self.result_.calibration
+
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
         """Return the weighted mean predictions of each task, by data set."""
-        calibrate = self.result_.calibration
+        calibrate = self.calibration_of_mean
         calibrated = {}
         for name, decoded in self.decode_as_trained(data_sets).items():
             calibrated[name] = calibrate.of_arrays(decoded)

@@ -44,6 +44,7 @@ from multitide.model._decision_record import (
 )
 from multitide.model._history import HISTORY, PRETRAINING, write_history
 from multitide.model._store import write_model
+from multitide.model._weighted_fit import WeightedFit
 
 SCHEMA = 1
 MEMBERS = "members"
@@ -106,6 +107,20 @@ class EnsembleResult:
     calibrated: list[CalibratedLabel] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     held_out: dict[str, Unseen] = field(default_factory=dict)
+
+    @property
+    def weighted_fits(self) -> list[WeightedFit]:
+        """The fits that have a weight in some task."""
+        found = []
+        for member in self.members.values():
+            weights = {}
+            for task, weight in member.weights.items():
+                if weight > 0:
+                    weights[task] = weight / len(member.fits)
+            for estimator in member.fits.values():
+                if weights:
+                    found.append(WeightedFit(estimator.stored_, weights))
+        return found
 
 
 class MemberRecord(BaseModel):

@@ -12,8 +12,8 @@ from multitide.data._data_sets import DataSets
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._split_data import SplitData
 from multitide.data._weights import joined_weights_of
-from multitide.ensemble._average import aligned
 from multitide.fitting._recipe import resolve_device
+from multitide.model._aligned import aligned
 from multitide.model._prediction import decode_all
 from multitide.model._store import StoredModel
 from multitide.tasks import Target, label_names

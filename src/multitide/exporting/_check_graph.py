@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from multitide.exporting._exported_model import ExportedModel
 from multitide.exporting._relative_error import relative_error
 from multitide.model._schema import DataRecord
 from multitide.network._forest import forests_of
-from multitide.tasks import Target
 
 if TYPE_CHECKING:
     import onnx
@@ -24,18 +23,24 @@ TOLERANCE = 1e-5  # relative
 MOST_OTHER_LEAVES = 0.001
 
 
+class Compared(NamedTuple):
+    """How many rows were compared, and in how many of them a tree answers with another leaf."""
+
+    n_rows: int
+    n_other: int
+
+
 def check_graph(
     graph: onnx.ModelProto,
     model: ExportedModel,
     record: DataRecord,
-    targets: Sequence[Target],
-) -> int:
+) -> Compared:
     """Raise unless the graph predicts what the model predicts, on several shapes and with NaN.
 
     Returns
     -------
-    int
-        Number of rows in which a tree answers with another leaf.
+    Compared
+        Numbers of rows.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def check_graph(
     for seed, shape in enumerate(_shapes(model, record)):
         feed = example_inputs(model, *shape, seed=seed)
         found = session.run(None, feed.by_name())
-        other = _other_rows(model, feed, found, targets)
+        other = _other_rows(model, feed, found)
         n_rows += shape[0]
         n_other += other
     if n_other > MOST_OTHER_LEAVES * n_rows:
@@ -59,7 +64,7 @@ def check_graph(
             f"At most {MOST_OTHER_LEAVES:.1%} of rows may reach another leaf of a tree in "
             f"the graph; {n_other} of {n_rows} do. Use a network without trees."
         )
-    return n_other
+    return Compared(n_rows, n_other)
 
 
 def _shapes(model: ExportedModel, record: DataRecord) -> list[tuple[int, int]]:
@@ -78,18 +83,16 @@ def _other_rows(
     model: ExportedModel,
     feed: Feed,
     found: Sequence[np.ndarray],
-    targets: Sequence[Target],
 ) -> int:
     """Return the number of rows that differ in a task of trees; raise if another task does."""
     with torch.no_grad():
         expected = model(*as_tensors(feed))
     differs = np.zeros(len(feed.series), dtype=bool)
-    by_task = dict(zip(model.tasks, targets, strict=True))
-    of_outputs = [*targets, *(by_task[task] for task in model.with_interval)]
+    of_outputs = [model.targets[task] for task in (*model.tasks, *model.with_interval)]
     for target, tensor, values in zip(of_outputs, expected, found, strict=True):
         error = relative_error(target, tensor.numpy(), values)
         too_large = error > TOLERANCE
-        if too_large.any() and not _has_trees(model, target.task.name):
+        if too_large.any() and not model.has_trees(target.task.name):
             raise MultitideError(
                 f"The graph must predict `{target.task.name}` as the model does; "
                 f"a relative difference is {error.max():.2g}, more than {TOLERANCE:g}. "
@@ -97,11 +100,3 @@ def _other_rows(
             )
         differs |= too_large
     return int(differs.sum())
-
-
-def _has_trees(model: ExportedModel, task: str) -> bool:
-    """Return whether trees take part in the prediction of a task."""
-    for network, names in model.predictor.networks_for(model.data_set):
-        if task in names and forests_of(network):
-            return True
-    return False

@@ -9,7 +9,12 @@ from multitide._installed_versions import installed_versions
 from multitide.exporting._exported_model import ExportedModel
 from multitide.exporting._interval_output import LEVEL
 from multitide.model._schema import DataRecord
-from multitide.tasks import RegressionTarget, Target
+from multitide.tasks import (
+    ClassificationTarget,
+    MultiLabelTarget,
+    RegressionTarget,
+    Target,
+)
 
 KEY = "multitide"  # of the metadata
 FORMAT = 1
@@ -18,9 +23,7 @@ FORMAT = 1
 Description: TypeAlias = "dict[str, object]"
 
 
-def describe_exported(
-    model: ExportedModel, record: DataRecord, targets: Sequence[Target]
-) -> Description:
+def describe_exported(model: ExportedModel, record: DataRecord) -> Description:
     """Return the inputs, the outputs and the versions of an exported model.
 
     Parameters
@@ -29,16 +32,15 @@ def describe_exported(
         What is exported.
     record : DataRecord
         Its data set.
-    targets : sequence of Target
-        The target of each of its tasks.
     """
     tasks = []
     names = output_names(model.tasks, model.with_interval)
     intervals = dict(zip(model.with_interval, names[len(model.tasks) :], strict=True))
-    for target, output in zip(targets, names, strict=False):
-        described = _describe_task(target, output)
-        if target.task.name in intervals:
-            described["interval"] = intervals[target.task.name]
+    for task, output in zip(model.tasks, names, strict=False):
+        described = describe_task(model.targets[task])
+        described["output"] = output
+        if task in intervals:
+            described["interval"] = intervals[task]
             described["level"] = LEVEL
         tasks.append(described)
     series: Description = {
@@ -70,14 +72,19 @@ def output_names(tasks: Sequence[str], with_interval: Sequence[str] = ()) -> lis
     return names
 
 
-def _describe_task(target: Target, output: str) -> Description:
+def describe_task(target: Target) -> Description:
+    """Return what a program needs to know of a task to read its predictions."""
     described: Description = {
         "name": target.task.name,
         "kind": target.task.kind,
-        "output": output,
         "columns": target.task.columns,
         **target.to_config(),
     }
     if isinstance(target, RegressionTarget) and target.n_outputs > 1:
         described["quantiles"] = list(target.task.quantiles)
+    if isinstance(target, ClassificationTarget) and target.positive is not None:
+        described["positive"] = target.classes[target.positive]
+        described["threshold"] = target.thresholds_or_none[0]
+    if isinstance(target, MultiLabelTarget):
+        described["thresholds"] = target.thresholds_or_none
     return described

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from multitide.encodings._input_layer import InputLayer
 from multitide.exporting._exported_model import ExportedModel
-from multitide.network._network import Network
 
 MISSING = 0.1  # share of the values
 
@@ -45,8 +45,7 @@ def example_inputs(
         Of the random numbers.
     """
     random = np.random.default_rng(seed)
-    network = model.network_list[0]
-    series = _random_series(model, network, n_rows, n_timepoints, random)
+    series = _random_series(model, model.raw_layers[0], n_rows, n_timepoints, random)
     lengths = None
     if model.reads_lengths:
         low = min(model.shortest, n_timepoints)
@@ -60,12 +59,11 @@ def example_inputs(
 
 def _random_series(
     model: ExportedModel,
-    network: Network,
+    layer: InputLayer,
     n_rows: int,
     n_timepoints: int,
     random: np.random.Generator,
 ) -> np.ndarray:
-    (layer,) = [stem.inputs for stem in network.stems if stem.name == model.data_set]
     n_channels = len(layer.channels)
     noise = random.normal(size=(n_rows, n_channels, n_timepoints))
     # Neighbouring steps resemble each other, as in most series.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sklearn.utils.validation import check_is_fitted
@@ -19,6 +20,8 @@ from multitide.exporting._quantised import quantised
 from multitide.model._fitted_model import FittedModel
 from multitide.model._table_record import named_record
 from multitide.network._forest import forests_of
+
+logger = logging.getLogger("multitide")
 
 SUFFIX = ".onnx"
 
@@ -40,7 +43,7 @@ def export(
 
     Parameters
     ----------
-    model : MultiTaskEstimator
+    model : MultiTaskEstimator or Ensemble
         A fitted model; see :func:`multitide.load`.
     path : path
         A file that does not exist yet, with the suffix .onnx.
@@ -70,30 +73,19 @@ def export(
     path = as_path("path", path)
     check_type("int8", int8, bool)
     _check_new(path)
-    if not hasattr(model, "stored_"):
-        raise ParameterError(
-            "`model` must be one fit to be exported; got an ensemble. "
-            "Export one of its `members_`."
-        )
-    stored = model.stored_
     record = named_record(model.data_, data_set, "`data_set`")
-    if stored.encoder is not None:
-        raise ParameterError(
-            "`model` must read series to be exported; it reads the vectors of a "
-            "representation. Use an encoding of `inputs` in its place."
-        )
-    if forests_of(stored.predictor):
-        raise ParameterError(
-            "`model` must be without trees to be exported; it has some. "
-            'Train it with a network only, such as `backbone` = "lstm_fcn".'
-        )
-    exported = ExportedModel(stored.predictor, record)
-    targets = [stored.predictor.target(task) for task in exported.tasks]
+    exported = ExportedModel(model, record)
     example = example_inputs(
         exported, FEWEST + 1, max(record.n_timepoints, exported.shortest, FEWEST)
     )
-    graph = make_graph(exported, example, describe_exported(exported, record, targets))
-    check_graph(graph, exported, record, targets)
+    graph = make_graph(exported, example, describe_exported(exported, record))
+    compared = check_graph(graph, exported, record)
+    if forests_of(exported):
+        logger.info(
+            "%d of %d compared rows reach another leaf of a tree.",
+            compared.n_other,
+            compared.n_rows,
+        )
     if int8:
         graph = quantised(graph)
     with writable(path, "path"):

@@ -6,17 +6,20 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 from torch.export import Dim
 
 from multitide.errors import MultitideError
 from multitide.exporting._description import KEY, Description, output_names
 from multitide.exporting._example_inputs import Feed, as_tensors
 from multitide.exporting._exported_model import ExportedModel
+from multitide.exporting._onnx_quantiles import fill_quantiles, with_onnx_quantiles
+from multitide.exporting._onnx_trees import fill_trees, with_onnx_trees
 from multitide.exporting._recurrent_cells import OPSET, with_onnx_cells
 
 if TYPE_CHECKING:
@@ -53,23 +56,48 @@ def make_graph(
         axes["series"][2] = Dim.DYNAMIC
     exportable = copy.deepcopy(model)
     with_onnx_cells(exportable)
+    with_onnx_quantiles(exportable)
+    forests = with_onnx_trees(exportable)
+    outputs = output_names(model.tasks, model.with_interval)
+    graph = _exported(exportable, given, axes, outputs)
+    graph = fill_quantiles(graph, _exported_function)
+    fill_trees(graph, forests)
+    _check_axes(graph, model)
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = KEY, json.dumps(description, ensure_ascii=False)
+    return graph
+
+
+def _exported_function(
+    module: nn.Module, given: dict[str, torch.Tensor]
+) -> onnx.ModelProto:
+    """Return the graph of a part of a model, all of whose axes are open."""
+    axes = {}
+    for name, tensor in given.items():
+        axes[name] = dict.fromkeys(range(tensor.ndim), Dim.DYNAMIC)
+    return _exported(module, given, axes, ["output"])
+
+
+def _exported(
+    module: nn.Module,
+    given: dict[str, torch.Tensor],
+    axes: Mapping[str, Mapping[int, object]],
+    outputs: Sequence[str],
+) -> onnx.ModelProto:
     with _quiet_export(), torch.no_grad():
         program = torch.onnx.export(
-            exportable,
+            module.eval(),
             args=(),
             kwargs=given,
             dynamic_shapes=axes,
             input_names=list(given),
-            output_names=output_names(model.tasks, model.with_interval),
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
     graph: onnx.ModelProto = program.model_proto
-    _check_axes(graph, model)
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = KEY, json.dumps(description, ensure_ascii=False)
     return graph
 
 

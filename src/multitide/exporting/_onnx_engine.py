@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
 
 from multitide.backbones._batch_rows import batch_rows
 from multitide.data._samples import Samples
+from multitide.encodings._static import StaticLayer
+from multitide.exporting._exported_fit import ExportedFit
+from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
-from multitide.model._store import StoredModel
+from multitide.representations._convolution_features import ConvolutionEncoder
 from multitide.training._decode_samples import Decoded, joined
 
 
@@ -18,13 +22,13 @@ class OnnxEngine:
     ----------
     graph : bytes
         The exported file.
-    stored : StoredModel
+    model : FittedModel
         The model, whose layers read static inputs.
     record : DataRecord
         The data set.
     """
 
-    def __init__(self, graph: bytes, stored: StoredModel, record: DataRecord) -> None:
+    def __init__(self, graph: bytes, model: FittedModel, record: DataRecord) -> None:
         from onnxruntime import InferenceSession, SessionOptions
 
         options = SessionOptions()
@@ -34,17 +38,32 @@ class OnnxEngine:
         )
         self._tasks = record.tasks
         self._inputs = {each.name: each for each in self._session.get_inputs()}
-        self._predictor = stored.predictor
-        self._static = None
-        for network, _ in stored.predictor.networks_for(record.name):
-            stem = network.stems[network.data_sets.index(record.name)]
-            self._static = stem.static or self._static
+        self._modules: list[nn.Module] = []
+        self._static: StaticLayer | None = None
+        self._n_values = 1
+        for stored, _ in model.weighted_fits:
+            fit = ExportedFit(stored, record)
+            self._modules += fit.modules()
+            self._static = next(iter(fit.statics), self._static)
+            if isinstance(stored.encoder, ConvolutionEncoder):
+                self._n_values = max(self._n_values, stored.encoder.module.n_values)
 
     def __call__(self, samples: Samples) -> Decoded:
         """Return the predictions of each task."""
-        size = batch_rows(
-            self._predictor.modules(), samples.n_channels, samples.n_timepoints
-        )
+        if "lengths" in self._inputs:
+            return self._in_batches(samples)
+        # Without that input, the series of a batch are of one length.
+        found: Decoded = {}
+        for length in np.unique(samples.lengths):
+            rows = np.flatnonzero(samples.lengths == length)
+            for task, values in self._in_batches(samples[rows]).items():
+                shape = (len(samples), *values.shape[1:])
+                found.setdefault(task, np.empty(shape, values.dtype))[rows] = values
+        return found
+
+    def _in_batches(self, samples: Samples) -> Decoded:
+        n_channels = max(samples.n_channels, self._n_values)
+        size = batch_rows(self._modules, n_channels, samples.n_timepoints)
         parts = []
         for start in range(0, len(samples), size):
             parts.append(self._run(samples[start : start + size]))

@@ -12,6 +12,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted
 
 from multitide.calibration._calibrated_label import calibration_table
+from multitide.calibration._calibration import Calibration
 from multitide.calibration._scores import Scores
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -41,6 +42,7 @@ from multitide.model._prediction import (
 )
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
+from multitide.model._weighted_fit import WeightedFit
 from multitide.tasks import Task, task_names
 from multitide.tasks._own_metric import Metrics, own_metrics
 from multitide.training._decode_samples import Decoded
@@ -331,6 +333,17 @@ class FittedModel(HasClasses):
         )
         self.n_channels_in_ = _one_or_by_name(data, lambda record: len(record.channels))
         return self
+
+    @property
+    def weighted_fits(self) -> list[WeightedFit]:
+        """What predicts: the model itself, or the fits of an ensemble."""
+        weights = dict.fromkeys(task_names(self.tasks_), 1.0)
+        return [WeightedFit(self.stored_, weights)]
+
+    @property
+    def calibration_of_mean(self) -> Calibration:
+        """What is applied to the mean of these fits; a single model has its own inside."""
+        return Calibration()
 
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
         """Return each task's predictions as arrays, by data set; "" is the only, unnamed one."""

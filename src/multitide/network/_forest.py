@@ -167,35 +167,36 @@ class Forest(nn.Module):
 
     def each(self, x: Tensor) -> Tensor:
         """Return the output of every tree of an average, (batch, n_trees, n_values)."""
-        shape = self.shape
-        values = self.value.index_select(0, self.leaf.index_select(0, self._leaves(x)))
-        return values.view(len(x), shape.n_trees, shape.n_values)
+        values = self.value.index_select(0, self.leaves(x))
+        return values.view(x.shape[0], self.shape.n_trees, self.shape.n_values)
 
     def _outputs(self, x: Tensor) -> Tensor:
         shape = self.shape
-        node = self._leaves(x)
-        values = self.value.index_select(0, self.leaf.index_select(0, node))
-        values = values.view(
-            len(x), shape.n_trees // shape.n_groups, shape.n_groups, shape.n_values
+        values = self.value.index_select(0, self.leaves(x)).view(
+            x.shape[0], shape.n_trees // shape.n_groups, shape.n_groups, shape.n_values
         )
         total = values.sum(dim=1, dtype=torch.float64).flatten(1)
         if shape.averaged:
             total = total * shape.n_groups / shape.n_trees
         return total + self.base
 
-    def _leaves(self, x: Tensor) -> Tensor:
-        """Return the leaf of each row in each tree, (batch * n_trees,)."""
+    def leaves(self, x: Tensor) -> Tensor:
+        """Return the number of the leaf of each row in each tree, (batch * n_trees,)."""
+        return self.leaf.index_select(0, self._ends(x))
+
+    def _ends(self, x: Tensor) -> Tensor:
+        """Return the node at which each row ends in each tree, (batch * n_trees,)."""
         # The two copies of the features differ where one is missing: which one a node reads says
         # where it sends a missing value.
         low, high = x.nan_to_num(nan=-torch.inf), x.nan_to_num(nan=torch.inf)
         both = torch.cat([low, high], dim=1)
-        is_few = len(x) * self.shape.n_nodes <= FEW_ENTRIES
+        is_few = x.shape[0] * self.shape.n_nodes <= FEW_ENTRIES
         if is_few and not torch.compiler.is_compiling():
             return self._leaves_of_few(both)
         both = both.flatten()
-        rows = torch.arange(len(x), device=x.device) * (2 * self.n_features)
+        rows = torch.arange(x.shape[0], device=x.device) * (2 * self.n_features)
         start = rows.repeat_interleave(self.shape.n_trees)
-        node = torch.arange(self.shape.n_trees, device=x.device).repeat(len(x))
+        node = torch.arange(self.shape.n_trees, device=x.device).repeat(x.shape[0])
         for _ in range(self.depth):
             place = start + self.feature.index_select(0, node)
             to_right = both.index_select(0, place) > self.threshold.index_select(

@@ -52,6 +52,10 @@ class ConvolutionFeatures(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of complete series."""
+        if torch.compiler.is_compiling():  # also true in an export
+            # The number of steps stays open: the last one is repeated until there are enough.
+            steps = torch.arange(torch.sym_max(x.shape[2], self.n_spanned))
+            return self.features(x.index_select(2, steps.clamp(max=x.shape[2] - 1)))
         missing = self.n_spanned - x.shape[2]
         if missing > 0:
             x = F.pad(x, (0, missing), mode="replicate")
@@ -161,6 +165,10 @@ class ConvolutionEncoder(SeriesEncoder):
     def n_features(self) -> int:
         """Number of features."""
         return self.module.n_features
+
+    def as_module(self) -> nn.Module:
+        """Return the convolutions with their pooling."""
+        return self.module
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the features, (n, n_features)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch import nn
 
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
@@ -81,6 +82,10 @@ class SeriesEncoder(Encoder, ABC):
     @abstractmethod
     def n_features(self) -> int:
         """Number of entries of a vector."""
+
+    @abstractmethod
+    def as_module(self) -> nn.Module:
+        """Return what maps complete series, (batch, channels, time), to vectors."""
 
     @abstractmethod
     def encode(self, x: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from multitide.backbones._imputation import last_measured_by_count
+
 # A step below this fits in int16, in which cumulative maxima are fast.
 MOST_SHORT = 2**15
 
@@ -80,17 +82,14 @@ def longest_stretch(marks: Tensor) -> Tensor:
 def _latest(marks: Tensor) -> Tensor:
     """Return the cumulative maximum over time."""
     if torch.compiler.is_compiling():  # also true in an export
-        return _latest_by_doubling(marks)
+        return _latest_by_count(marks)
     if marks.shape[-1] < MOST_SHORT:
         marks = marks.to(torch.int16)
     return marks.cummax(dim=-1).values
 
 
-def _latest_by_doubling(marks: Tensor) -> Tensor:
-    """Compute the same from maxima over 2, 4, 8, ... steps; ONNX has no cumulative maximum."""
-    shift = 1
-    while shift < marks.shape[-1]:
-        later = torch.maximum(marks[..., shift:], marks[..., :-shift])
-        marks = torch.cat([marks[..., :shift], later], dim=-1)
-        shift *= 2
-    return marks
+def _latest_by_count(marks: Tensor) -> Tensor:
+    """Compute the same without a cumulative maximum, which ONNX does not have."""
+    series = marks.reshape(1, -1, marks.shape[-1])
+    latest = last_measured_by_count(series > 0)
+    return latest.clamp(min=0).view(marks.shape).to(marks.dtype)

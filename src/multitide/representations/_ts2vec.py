@@ -185,6 +185,19 @@ class DilatedEncoder(nn.Module):
         return codes
 
 
+class Pooled(nn.Module):
+    """The maximum over time of the codes of a series."""
+
+    def __init__(self, encoder: DilatedEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return vectors: (batch, n_channels, time) -> (batch, n_features)."""
+        vectors: Tensor = self.encoder(x).amax(dim=2)
+        return vectors
+
+
 class ResidualBlock(nn.Module):
     """Two dilated convolutions of three steps, each after a GELU, with a residual connection.
 
@@ -307,12 +320,16 @@ class TS2VecEncoder(SeriesEncoder):
         """Number of trained parameters."""
         return count_values(self._network.parameters())
 
+    def as_module(self) -> nn.Module:
+        """Return the network with its pooling."""
+        return Pooled(self._network)
+
     @torch.no_grad()
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Return the maximum over time of the codes, (n, n_features)."""
         vectors = []
         for batch in torch.split(torch.from_numpy(x), 256):
-            vectors.append(self._network(batch).amax(dim=2))
+            vectors.append(self.as_module()(batch))
         return torch.cat(vectors).numpy()
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from multitide.data._samples import Samples
 from multitide.model._intervals import interval_table, supported
 from multitide.model._prediction import HasTargets
 from multitide.tasks import Target
+from multitide.tasks._deciding import DecidingTarget
 from multitide.training._decode_samples import Decoded
 
 # JSON values; what they are differs from key to key.
@@ -67,6 +68,9 @@ def _of_task(target: Target, values: np.ndarray) -> Json:
     probabilities = target.probabilities(values)
     if probabilities is not None:
         found["probabilities"] = _columns(probabilities)
+        if isinstance(target, DecidingTarget):
+            said = pd.DataFrame(target.chosen(values), columns=probabilities.columns)
+            found["chosen"] = _columns(said)
     quantiles = target.quantiles(values)
     if quantiles is not None:
         found["quantiles"] = _columns(quantiles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from multitide._installed_versions import installed_versions
+from multitide.exporting._description import describe_task
 from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
 from multitide.serving._limits import Limits
@@ -29,17 +30,9 @@ def describe_model(
     limits : Limits
         Of the server.
     """
-    tasks: list[dict[str, object]] = []
+    tasks = []
     for name in record.tasks:
-        target = model.targets_.target(name)
-        tasks.append(
-            {
-                "name": name,
-                "kind": target.task.kind,
-                "columns": target.task.columns,
-                **target.to_config(),
-            }
-        )
+        tasks.append(describe_task(model.targets_.target(name)))
     table = None
     if record.reading:
         table = {
@@ -118,6 +111,7 @@ def _answer_schema() -> dict[str, object]:
             "kind": {"type": "string"},
             "predictions": COLUMNS,
             "probabilities": COLUMNS,
+            "chosen": COLUMNS,
             "quantiles": COLUMNS,
             "interval": {
                 "type": "object",

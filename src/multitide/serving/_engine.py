@@ -9,13 +9,11 @@ from typing import TypeAlias
 
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
-from multitide.ensemble._ensemble import Ensemble
 from multitide.errors import MultitideError
 from multitide.exporting._export import export
 from multitide.exporting._onnx_engine import OnnxEngine
 from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
-from multitide.network._network import Predictor
 from multitide.training._decode_samples import Decoded
 
 ENGINES = ("auto", "onnx", "torch")
@@ -35,15 +33,16 @@ def make_engine(
     record : DataRecord
         The data set that the samples belong to.
     name : {"auto", "onnx", "torch"}
-        "auto": ONNX Runtime if the model can be exported, torch otherwise.
+        "auto": ONNX Runtime if the model is a single one that can be exported, torch otherwise.
+        The export of an ensemble takes minutes.
 
     Raises
     ------
     MultitideError
         With "onnx", if the model cannot be exported.
     """
-    if isinstance(model, Ensemble):
-        return _torch(model, record), "torch"
+    if name == "auto" and len(model.weighted_fits) > 1:
+        name = "torch"
     if name != "torch":
         try:
             return _onnx(model, record), "ONNX Runtime"
@@ -52,17 +51,6 @@ def make_engine(
                 raise
             return _torch(model, record), f"torch ({error})"
     return _torch(model, record), "torch"
-
-
-def predictors_of(model: FittedModel) -> list[Predictor]:
-    """Return what predicts: one predictor, or those of the fits of an ensemble."""
-    if not isinstance(model, Ensemble):
-        return [model.stored_.predictor]
-    predictors = []
-    for fits in model.members_.values():
-        for fit in fits:
-            predictors.append(fit.model_)
-    return predictors
 
 
 def _torch(model: FittedModel, record: DataRecord) -> Engine:
@@ -79,4 +67,4 @@ def _onnx(model: FittedModel, record: DataRecord) -> Engine:
         path = Path(folder) / "model.onnx"
         export(model, path, data_set=record.name or None)
         graph = path.read_bytes()
-    return OnnxEngine(graph, model.stored_, record)
+    return OnnxEngine(graph, model, record)

@@ -25,7 +25,7 @@ from multitide.serving._answer import Json, answer, recordings
 from multitide.serving._batcher import Batcher
 from multitide.serving._counters import Counters
 from multitide.serving._describe_model import PREDICT, describe_model
-from multitide.serving._engine import Engine, predictors_of
+from multitide.serving._engine import Engine
 from multitide.serving._limits import Limits
 from multitide.serving._read_request import KINDS, read_request
 from multitide.serving._refusal import Refusal
@@ -80,7 +80,7 @@ class Service:
         self.counters = Counters()
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self.n_active = 0
-        self.predictors = predictors_of(self.model)
+        self.predictors = [fit.stored.predictor for fit in self.model.weighted_fits]
         self.longest = self.record.n_timepoints
         self.scores = getattr(self.model, "scores_", {})
 

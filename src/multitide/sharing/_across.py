@@ -146,7 +146,7 @@ class OneHot(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return features: (batch, n_features) -> (batch, n_features + n_domains)."""
-        return torch.cat([features, self.identity.expand(len(features), -1)], dim=1)
+        return torch.cat([features, self.identity.expand(features.shape[0], -1)], dim=1)
 
 
 class FiLM(nn.Module):

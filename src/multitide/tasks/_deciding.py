@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +25,17 @@ class DecidingTarget(Target):
     """
 
     thresholds: Tensor
+
+    @abstractmethod
+    def decide(self, decoded: np.ndarray) -> np.ndarray:
+        """Return the position of the predicted class, or for each label whether it is yes."""
+
+    def chosen(self, decoded: np.ndarray) -> np.ndarray:
+        """Return which classes, or labels, are predicted: bool, of the shape of `decoded`."""
+        decided = self.decide(decoded)
+        if decided.ndim == 1:
+            decided = decided[:, None] == np.arange(decoded.shape[1])
+        return decided
 
     def add_thresholds(self, n: int, given: object) -> None:
         """Create the buffer, with the threshold that the task has if it is a number."""

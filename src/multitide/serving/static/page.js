@@ -135,7 +135,7 @@ function drawClasses(name, task, recording, steps) {
   const classes = Object.entries(task.probabilities);
   if (recording.samples.length === 1) { drawBars(name, task, recording.samples[0]); return; }
   const height = TOP + BOTTOM + 22 * classes.length;
-  chart(name, "probability of each class: the darker, the likelier", height, 0, classes.length, steps, (svg, x) => {
+  chart(name, "probability of each class: the darker, the likelier; a line below what is predicted", height, 0, classes.length, steps, (svg, x) => {
     classes.forEach(([value, shares], row) => {
       const top = TOP + 22 * row;
       add(svg, "text", { x: LEFT - 6, y: top + 14, "text-anchor": "end" }, value.length > 10 ? `${value.slice(0, 9)}…` : value);
@@ -144,7 +144,9 @@ function drawClasses(name, task, recording, steps) {
         const next = i + 1 < recording.ends.length ? (x(recording.ends[i]) + x(recording.ends[i + 1])) / 2 : WIDTH - RIGHT;
         if (i === 0) from = Math.max(LEFT, 2 * x(recording.ends[0]) - next);
         const mark = add(svg, "rect", { x: from, y: top + 2, width: Math.max(0.5, next - from), height: 17, class: "mark", "shape-rendering": "crispEdges", "fill-opacity": shares[sample] ?? 0 });
-        add(mark, "title", {}, `${value}: ${round(shares[sample] ?? 0)}`);
+        const chosen = task.chosen && task.chosen[value][sample];
+        add(mark, "title", {}, `${value}: ${round(shares[sample] ?? 0)}${chosen ? ", predicted" : ""}`);
+        if (chosen) add(svg, "rect", { x: from, y: top + 20, width: Math.max(0.5, next - from), height: 2, class: "chosen", "shape-rendering": "crispEdges" });
         from = next;
       });
     });
@@ -162,6 +164,7 @@ function drawBars(name, task, sample) {
     add(row, "td", {}, value);
     add(add(row, "td"), "span", { class: "bar" }).style.width = `${(10 * (shares[sample] ?? 0)).toFixed(2)}rem`;
     add(row, "td", {}, round(shares[sample] ?? 0));
+    add(row, "td", {}, task.chosen && task.chosen[value][sample] ? "predicted" : "");
   }
 }
 
