@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def _exported_function(
     module: nn.Module, given: dict[str, torch.Tensor]
 ) -> onnx.ModelProto:
     """Return the graph of a part of a model, all of whose axes are open."""
-    axes = {}
+    axes: dict[str, dict[int, object]] = {}
     for name, tensor in given.items():
         axes[name] = dict.fromkeys(range(tensor.ndim), Dim.DYNAMIC)
     return _exported(module, given, axes, ["output"])
@@ -81,7 +81,7 @@ def _exported_function(
 def _exported(
     module: nn.Module,
     given: dict[str, torch.Tensor],
-    axes: Mapping[str, Mapping[int, object]],
+    axes: dict[str, dict[int, object]],
     outputs: Sequence[str],
 ) -> onnx.ModelProto:
     with _quiet_export(), torch.no_grad():

@@ -117,7 +117,7 @@ def _check_types(schema: pa.Schema) -> None:
 def _is_text(kind: pa.DataType) -> bool:
     types = pa.types
     is_binary = types.is_binary(kind) or types.is_large_binary(kind)
-    return is_binary or types.is_string(kind) or types.is_large_string(kind)
+    return bool(is_binary or types.is_string(kind) or types.is_large_string(kind))
 
 
 def _decoded_bytes(column: pa.Array) -> int:
