@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import kept_models
 from makers import make_arrays, make_samples
-from multitide import MultiTaskEstimator, Samples
+from multitide import MultiTaskEstimator, Samples, load
 
 KEPT = (
     Path(__file__).parent / "kept"
@@ -65,3 +66,11 @@ def test_a_kept_model_of_two_data_sets_predicts_the_same_bits() -> None:
     )
     for data_set in samples:
         assert_kept(f"two_{data_set}", predictions[data_set], probabilities[data_set])
+
+
+@pytest.mark.parametrize("kind", kept_models.KINDS)
+def test_every_kind_of_an_earlier_version_predicts_the_same(kind: str) -> None:
+    model = load(KEPT / "0.1" / kind)
+    known = pd.read_parquet(KEPT / "0.1" / f"{kind}.parquet")
+    found = kept_models.predicted(model, kind)
+    pd.testing.assert_frame_equal(found, known, rtol=1e-5, check_dtype=False)
