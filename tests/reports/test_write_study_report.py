@@ -20,6 +20,7 @@ from multitide.errors import DataError, StoreError
 from multitide.methods import first_sentence
 from multitide.reports import write_study_report
 from multitide.reports._pages import significant
+from multitide.reports.study._answer import _form
 from multitide.reports.study._gain_chart import Chart, gain_chart
 from multitide.reports.study._sentences import headlines, next_steps
 from multitide.sharing import SHARINGS
@@ -425,3 +426,13 @@ def test_groups_that_were_found_are_shown_with_what_was_predicted_and_measured(
 
 def test_a_study_that_looked_for_no_groups_does_not_speak_of_them(page: Page) -> None:
     assert "Groups of tasks" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "form"),
+    [(-2.02, -1.1, "+.2f"), (-200.0, 300.0, "+.0f"), (0.1, 0.1, "+.2g")],
+)
+def test_a_change_and_its_interval_have_the_same_decimals(
+    low: float, high: float, form: str
+) -> None:
+    assert _form(high - low) == form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from multitide.study._twice_as_long import (
     _only,
     _rows,
     _stands,
+    is_due,
     repeat_longer,
 )
 
@@ -67,6 +69,28 @@ def test_the_study_keeps_and_shows_what_longer_training_says(tmp_path: Path) -> 
     write_study_report(loaded, folder)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "At twice the length of training" in page
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "seconds", "budget", "due"),
+    [
+        (5, 10.0, 100.0, True),
+        (5, 10.0, 41.0, True),  # twice the length of both arms takes 20 s
+        (5, 10.0, 39.0, False),
+        (4, 10.0, 100.0, False),  # no verdict is possible
+        (5, 10.0, float("inf"), False),
+    ],
+)
+def test_longer_training_is_the_default_where_the_budget_has_time(
+    n_seeds: int, seconds: float, budget: float, due: bool
+) -> None:
+    found = compare(make_study_samples(60), **OPTIONS, n_seeds=1)
+    gains = found.gains.assign(n_seeds=n_seeds)
+    timed = replace(found, facts={"seconds": seconds})
+    vars(timed)["gains"] = gains  # a cached property
+    assert is_due(timed, None, budget) == due
+    assert is_due(timed, True, budget)
+    assert not is_due(timed, False, budget)
 
 
 def test_without_time_nothing_is_repeated() -> None:

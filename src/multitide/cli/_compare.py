@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
     budget: str
     conditions: bool
     until_conclusive: bool
-    robust: bool
+    robust: bool | None
     label_shares: list[float]
 
 
@@ -71,12 +71,13 @@ def compare(
         ),
     ] = False,
     robust: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--robust",
-            help="Repeat undecided and surprising arms at twice the length.",
+            "--robust/--no-robust",
+            help="Repeat undecided and surprising arms at twice the length. Default: where it "
+            "takes less than half of the budget.",
         ),
-    ] = False,
+    ] = None,
     label_shares: Annotated[
         str | None,
         typer.Option(
@@ -100,8 +101,8 @@ def compare(
     options = _options(seeds, jobs, budget, conditions, label_shares)
     if until_conclusive:
         options["until_conclusive"] = True
-    if robust:
-        options["robust"] = True
+    if robust is not None:
+        options["robust"] = robust
     if chosen := engine_options(engine, address):
         options["engine"] = chosen["engine"]
     if len(configs) > 1:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from multitide._result_folder import write_file
 from multitide._visible import visible
 from multitide.reports._markdown import code, code_block, markdown
-from multitide.study.results._tables import MISSING
+from multitide.study.results._tables import MISSING, p_value_in_words
 
 # A row of a pandas table: a dict whose values have the types of the columns.
 Row: TypeAlias = Mapping[str, Any]
@@ -39,6 +39,7 @@ def make_environment() -> Environment:
         "code_block": code_block,
         "md": markdown,
         "md_table": markdown_table,
+        "p_value": p_value_in_words,
         "percent": "{:.0%}".format,
         "sig": significant,
         "signed": signed,

@@ -75,6 +75,7 @@ def check_conditions(
         estimator=estimator,
         arms={ALONE: ALONE, "together": sharing_settings(estimator)},
         conditions=True,
+        robust=False,
         folder=folder,
         **options,
     )

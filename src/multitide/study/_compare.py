@@ -28,7 +28,7 @@ from multitide.fitting._data_sets import resolve_shared_tasks
 from multitide.fitting._weighed import weighed_sets
 from multitide.study._comparison import Comparison
 from multitide.study._left_out import LeftOut, check_enough, find_left_out
-from multitide.study._twice_as_long import with_longer
+from multitide.study._twice_as_long import is_due, with_longer
 from multitide.study._until_conclusive import add_seeds
 from multitide.study.conditions._arms import check_askable, condition_arms
 from multitide.study.conditions._conditions import Conditions
@@ -71,7 +71,7 @@ def compare(
     confidence: float = 0.95,
     conditions: bool = False,
     until_conclusive: bool = False,
-    robust: bool = False,
+    robust: bool | None = None,
     budget: str | float | None = None,
     draws: Sequence[pd.DataFrame] | None = None,
     engine: str = "local",
@@ -146,10 +146,11 @@ def compare(
         Add seeds until every verdict is settled, or more seeds would settle none, or the budget
         ends: looks at 1, 1.6, 2.6 and 4 times `n_seeds`. The intervals of each look are wider, so
         that all looks together have the `confidence` (Pocock 1977).
-    robust : bool, default=False
+    robust : bool, optional
         Afterwards train the networks with a verdict "cannot tell" or "hurts", and the reference,
         for twice the epochs, and report whether their verdicts stand. This takes up to twice as
-        long again; without time for it in the budget it is left out.
+        long again; without time for it in the budget it is left out. Default: if there is a
+        budget, and it is expected to take less than half of it.
     budget : str or number, optional
         Time limit of the study (``"30m"``, ``"2h"``, or seconds). A fit starts only if it is
         expected to end in time, and a seed only if all its fits are. At most half of the budget is
@@ -193,7 +194,8 @@ def compare(
     check_type("conditions", conditions, bool)
     check_type("until_conclusive", until_conclusive, bool)
     seconds = parse_budget(budget)
-    check_type("robust", robust, bool)
+    if robust is not None:
+        check_type("robust", robust, bool)
     estimator = network_or_default(estimator, samples)
     place = None if folder is None else as_path("folder", folder)
     again = partial(
@@ -208,6 +210,7 @@ def compare(
         draws=draws,
         n_jobs=n_jobs,
         engine=engine,
+        robust=False,
         progress=progress,
         verbose=verbose,
     )
@@ -215,7 +218,7 @@ def compare(
         check_positive_int("n_seeds", n_seeds)
         run = partial(again, estimator=estimator, arms=arms, conditions=conditions)
         comparison = add_seeds(run, n_seeds, confidence, seconds, place)
-        if robust:
+        if is_due(comparison, robust, seconds):
             left = seconds - (time.perf_counter() - started)
             return with_longer(comparison, again, estimator, arms, left, place)
         return comparison
@@ -256,7 +259,7 @@ def compare(
         )
         if folder is not None:
             comparison.save(folder)
-    if robust:
+    if is_due(comparison, robust, parse_budget(budget)):
         left = parse_budget(budget) - (time.perf_counter() - started)
         return with_longer(comparison, again, estimator, arms, left, place)
     return comparison

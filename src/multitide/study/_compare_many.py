@@ -91,7 +91,8 @@ def compare_many(
             logger.info("Data set %d of %d: %s.", number, len(data), name)
             limit = max((deadline - time.perf_counter()) / n_left, 1.0)
             n_left -= 1
-            arguments: StudyArguments = {**given, "verbose": verbose}
+            # The budget is for all data sets: what is left of one is for the next.
+            arguments: StudyArguments = {"robust": False, **given, "verbose": verbose}
             studies[name] = compare(
                 **arguments,
                 budget=limit if math.isfinite(limit) else None,

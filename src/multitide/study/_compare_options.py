@@ -50,7 +50,7 @@ class StudyArguments(CompareOptions, total=False):
 
     samples: Samples
     until_conclusive: bool
-    robust: bool
+    robust: bool | None
     tasks: Sequence[str | Task] | None
     estimator: MultiTaskEstimator | None
     split: SplitRule

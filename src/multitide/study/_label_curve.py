@@ -185,6 +185,7 @@ def _study_of_share(
             groups=groups,
             budget=budget,
             draws=draws if share < 1 else None,
+            robust=False,
             folder=folder,
             **options,
         )

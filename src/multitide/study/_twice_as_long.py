@@ -15,11 +15,12 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.fitting._training_length import resolve_max_epochs
 from multitide.study._comparison import Comparison
 from multitide.study.design._arms import Arms
-from multitide.study.results._verdicts import CANNOT_TELL, HURTS
+from multitide.study.results._verdicts import CANNOT_TELL, HURTS, MIN_RUNS
 
 LONGER = "longer"  # the folder of the study at twice the length, in that of the study
 NO_TIME = "The budget left no time to repeat arms at twice the length."
 SETTLED = ("helps", "hurts", "same")
+SHARE_OF_BUDGET = 0.5  # that it may take if nobody has asked for it
 
 
 class Run(Protocol):
@@ -43,6 +44,37 @@ def arms_in_doubt(comparison: Comparison) -> list[str]:
     gains = comparison.gains[~comparison.gains["arm"].isin(comparison.baselines)]
     in_doubt = gains["verdict"].isin([CANNOT_TELL, HURTS])
     return list(gains.loc[in_doubt, "arm"].unique())
+
+
+def is_due(comparison: Comparison, robust: bool | None, budget: float) -> bool:
+    """Return whether arms are trained twice as long.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        At the usual length.
+    robust : bool or None
+        None: if there is a budget that it costs less than half of, and the study has enough runs
+        for verdicts.
+    budget : float
+        In seconds; infinite without one.
+    """
+    if robust is not None:
+        return robust
+    gains = comparison.gains
+    has_verdicts = (gains["n_seeds"] * gains["n_folds"]).max() >= MIN_RUNS
+    if not has_verdicts or not math.isfinite(budget):
+        return False
+    return _expected_seconds(comparison) < SHARE_OF_BUDGET * budget
+
+
+def _expected_seconds(comparison: Comparison) -> float:
+    """Return how long twice the length of the arms in doubt, and the reference, would take."""
+    n_in_doubt = len(arms_in_doubt(comparison))
+    if not n_in_doubt:
+        return 0.0
+    took = float((comparison.facts or {}).get("seconds", 0.0))
+    return 2 * took * (1 + n_in_doubt) / len(comparison.arms)
 
 
 def with_longer(
@@ -97,9 +129,7 @@ def repeat_longer(
     names = arms_in_doubt(comparison)
     if not names:
         return [], "No verdict was undecided or surprising."
-    took = float((comparison.facts or {}).get("seconds", 0.0))
-    share = (1 + len(names)) / len(comparison.arms)
-    if seconds < 2 * took * share:
+    if seconds < _expected_seconds(comparison):
         return [], NO_TIME
     longer = run(
         estimator=twice_as_long(estimator, comparison),

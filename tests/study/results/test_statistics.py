@@ -130,7 +130,9 @@ def test_only_seeds_vary_then_it_is_the_paired_t_test_over_seeds() -> None:
 
 
 def test_only_groups_vary_then_it_is_the_paired_t_test_over_groups() -> None:
-    arm, alone = rng().normal(size=(2, 15))
+    half = rng().normal(size=7)
+    alone = 0.4 + np.concatenate([half, [0.0], -half])  # not skewed
+    arm = np.zeros(15)
     differences = np.tile(np.repeat(alone - arm, 4), (5, 1))
     gain = estimate(row_table(differences, np.repeat(np.arange(15), 4)))
     test = stats.ttest_rel(alone, arm)

@@ -64,6 +64,8 @@ def test_a_single_task_has_no_mean_and_p_values_are_shown_on_request() -> None:
     gains, mean = pd.DataFrame([gain_row()]), pd.DataFrame([gain_row()])
     assert len(gain_table(gains, mean, 0.01)) == 1
     assert gain_table(gains, mean, 0.01, p_values=True)["p (adjusted)"][0] == "0.0123"
+    tiny = gains.assign(p_adjusted=2e-7)
+    assert gain_table(tiny, mean, 0.01, p_values=True)["p (adjusted)"][0] == "< 0.001"
 
 
 def test_a_column_of_data_sets_comes_first() -> None:

@@ -154,18 +154,27 @@ def _difference(metric: str, figures: pd.DataFrame, gains: pd.DataFrame) -> str:
     sign = 1 if figures["higher_is_better"].iloc[0] else -1
     row = gains.iloc[0]
     ends = sorted((sign * row["low"], sign * row["high"]))
-    words = _signed(metric, sign * row["gain"])
-    if not any(map(math.isnan, ends)):
-        words += f" [{_signed(metric, ends[0])}, {_signed(metric, ends[1])}]"
+    change = sign * row["gain"]
     if metric in IN_PERCENT:
-        words += " points"
-    return words
+        return (
+            f"{_with_ends(100 * change, 100 * ends[0], 100 * ends[1], '+.1f')} points"
+        )
+    return _with_ends(change, ends[0], ends[1], _form(ends[1] - ends[0]))
 
 
-def _signed(metric: str, value: float) -> str:
-    if metric in IN_PERCENT:
-        return f"{100 * value:+.1f}"
-    return f"{value:+.2g}"
+def _with_ends(value: float, low: float, high: float, form: str) -> str:
+    """Return a number with its interval, if there is one."""
+    if math.isnan(low) or math.isnan(high):
+        return f"{value:{form}}"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _form(width: float) -> str:
+    """Return a form with as many decimals as give half an interval two significant digits."""
+    if not width > 0:
+        return "+.2g"
+    decimals = 1 - math.floor(math.log10(width / 2))
+    return f"+.{max(0, decimals)}f"
 
 
 def _mean_gain(comparison: Comparison, arm: str) -> str:

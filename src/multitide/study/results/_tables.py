@@ -19,6 +19,7 @@ LOSS_TITLE = "Test loss / trivial loss, mean ± standard deviation over seeds"
 MEAN_LOSS_TITLE = "Test loss / trivial loss, mean over seeds"
 MEAN = "(mean)"  # in the column "task": the mean gain over tasks
 MISSING = "-"
+SMALLEST_P = 0.001  # that is written
 SAME_FITS = "same fits"
 
 
@@ -59,7 +60,7 @@ def gain_table(
         table = {}
     table |= _judged_columns(gains, margin)
     if p_values:
-        table["p (adjusted)"] = gains["p_adjusted"].map(number_in_words)
+        table["p (adjusted)"] = gains["p_adjusted"].map(p_value_in_words)
     table["seeds"] = gains["n_seeds"]
     table["test groups"] = gains["n_groups"]
     table["test labels"] = gains["n_labelled"]
@@ -154,6 +155,13 @@ def verdict_of_row(row: Mapping[Hashable, Any], margin: float) -> str:
     if row.get("unfinished"):
         return NOT_TO_THE_END
     return verdict_in_words(row["verdict"], margin)
+
+
+def p_value_in_words(p: float) -> str:
+    """Return a p value; smaller ones than 0.001 are only as exact as their assumptions."""
+    if p < SMALLEST_P:
+        return f"< {SMALLEST_P:g}"
+    return number_in_words(p)
 
 
 def gain_in_words(gain: float) -> str:

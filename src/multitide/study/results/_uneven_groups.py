@@ -10,11 +10,12 @@ MIN_GROUPS = 10
 
 SKEWED = (
     "a few test groups differ much more than the others, and the interval may then miss the true "
-    "gain in up to 20 % of the studies; look at these groups, or add test groups"
+    "gain in up to 15 % of the studies; look at these groups, or add test groups"
 )
 BY_SIZE = (
-    "the gain depends on the size of the test group, and the interval may then miss the true gain "
-    "in up to 30 % of the studies; look at large and small groups apart"
+    "the gain depends on the size of the test group, and the interval may then miss the true gain, "
+    "in which large groups count for more, in up to 20 % of the studies; look at large and small "
+    "groups apart, or give all groups the same weight"
 )
 
 
