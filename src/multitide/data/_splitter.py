@@ -273,7 +273,7 @@ class Splitter(Part):
             raise DataError(
                 "`split` by group must have at "
                 "least two groups to divide; "
-                f"got {list(names)}."
+                f"got {names.tolist()}."
             )
         chosen = choose_groups(
             codes, samples.y.iloc[index], fraction, self.random_state

@@ -73,6 +73,15 @@ def test_the_user_may_name_the_groups_of_test_rows() -> None:
     assert n_groups(protocol_of(samples, RANDOM, groups=np.arange(120))) == 48
 
 
+@pytest.mark.parametrize("n_groups_given", [1, 2, 5])
+def test_few_groups_of_the_user_are_not_replaced_by_blocks_of_time(
+    n_groups_given: int,
+) -> None:
+    given = np.arange(120) % n_groups_given
+    protocol = protocol_of(make_study_samples(120), RANDOM, groups=given)
+    assert n_groups(protocol) == n_groups_given
+
+
 @pytest.mark.parametrize(
     ("groups", "parts"),
     [

@@ -123,6 +123,7 @@ def split_data(
     rule = make_rule(samples, split, cv)
     splits = _make_splits(with_declared_kinds(samples, tasks), rule, cv)
     _check_labels(samples.y, splits)
+    as_given = groups is not None
     if groups is None:
         groups = group_column(rule)
     grouped = samples
@@ -139,7 +140,7 @@ def split_data(
         task_names=task_names(tasks),
         y=samples.y,
         splits=splits,
-        test=_test_rows(grouped, splits),
+        test=_test_rows(grouped, splits, as_given=as_given),
         fingerprints=[_split_fingerprint(fingerprint, each) for each in splits],
         draws=own_draws,
         rule=rule if isinstance(rule, Splitter) else None,
@@ -246,16 +247,24 @@ def _extra_column(samples: Samples, name: str) -> np.ndarray:
     return values
 
 
-def _test_rows(samples: Samples, splits: Sequence[Split]) -> pd.DataFrame:
-    """Return the table ``StudyData.test``; the series of `samples` are the groups."""
+def _test_rows(
+    samples: Samples, splits: Sequence[Split], *, as_given: bool
+) -> pd.DataFrame:
+    """Return the table ``StudyData.test``; the series of `samples` are the groups.
+
+    Groups that the user gave are taken as they are, even if they are few.
+    """
     rows, folds = held_out_rows(splits)
+    if as_given:
+        groups = pd.factorize(samples.series[rows], use_na_sentinel=False)[0]
+    else:
+        is_new = _tests_new_series(samples, splits)
+        groups = independent_groups(samples, rows, new_series=is_new)
     table = pd.DataFrame(
         {
             "row": rows,
             "fold": folds,
-            "group": independent_groups(
-                samples, rows, new_series=_tests_new_series(samples, splits)
-            ),
+            "group": groups.astype(np.int64),
             "series": samples.series[rows],
         }
     )
