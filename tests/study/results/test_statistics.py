@@ -12,6 +12,7 @@ from multitide.study.results import _statistics as statistics
 from multitide.study.results._statistics import (
     GainTable,
     estimate,
+    group_interval,
     mean_table,
     metric_table,
     row_table,
@@ -127,6 +128,13 @@ def test_only_seeds_vary_then_it_is_the_paired_t_test_over_seeds() -> None:
     test = stats.ttest_rel(alone, arm)
     assert gain.p == pytest.approx(test.pvalue)
     assert (gain.low, gain.high) == pytest.approx(tuple(test.confidence_interval()))
+
+
+def test_the_interval_of_these_models_is_a_t_interval_over_groups() -> None:
+    differences = np.random.default_rng(3).normal(0.2, 1, (1, 30)).repeat(4, axis=0)
+    found = group_interval(row_table(differences, np.arange(30)), confidence=0.9)
+    known = stats.ttest_1samp(differences[0], 0).confidence_interval(0.9)
+    assert found == pytest.approx(tuple(known))
 
 
 def test_only_groups_vary_then_it_is_the_paired_t_test_over_groups() -> None:
