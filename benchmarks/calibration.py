@@ -1,23 +1,32 @@
 """Measure calibrated probabilities, intervals and sets, one quick fit per data set.
 
     python benchmarks/calibration.py [hydraulic] [physionet] [rig] [beijing] [--trees 60]
+        [--seeds 1]
 
 Trees are grown per task. A quarter of the samples outside the test set calibrates them, cut by the
 rule of the test set: hydraulic by runs, stays and simulated runs at random, Beijing by time. It
 prints, for the test set, log loss and ECE (expected calibration error) before and after, and the
 coverage and width of intervals and sets at 0.8, 0.9 and 0.95, for Beijing also the coverage in each
-quarter of the test set. The data are in ../shared/data.
+quarter of the test set. With several seeds, which draw other sets and grow other trees, it prints
+their means and standard deviations. The data are in ../shared/data.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from multitide import MultiTaskEstimator, Splitter, load_config, simulate_rig
+from multitide import (
+    MultiTaskEstimator,
+    Split,
+    Splitter,
+    load_config,
+    simulate_rig,
+)
 from multitide.backbones import Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -47,34 +56,67 @@ def read(name: str) -> tuple[Samples, list[Task | str] | None]:
     return samples, list(config.tasks or ())
 
 
-def measure(name: str, n_trees: int) -> None:
-    """Fit once, and print all tables."""
-    started = time.perf_counter()
+def measure(name: str, n_trees: int, n_seeds: int) -> None:
+    """Fit once per seed, and print all tables."""
     samples, tasks = read(name)
-    rule = RULES[name]
-    split = rule.split(samples)
-    samples = rule.with_unit(samples)
+    probabilities, coverages = [], []
+    for seed in range(n_seeds):
+        started = time.perf_counter()
+        rule = replace(RULES[name], random_state=seed)
+        split = rule.split(samples)
+        model = _fitted(rule.with_unit(samples), tasks, split, n_trees, seed)
+        test = DataSets(samples[split.test])
+        probabilities.append(_probabilities(model, test))
+        coverages.append(_coverage(model, test))
+        seconds = time.perf_counter() - started
+        print(f"\n{name}, seed {seed}: {split}, {seconds:.0f} s", flush=True)
+        if rule.by == "time":
+            seasons = _by_season(model, samples[split.test])
+            print(seasons.to_string(float_format="%.3f"))
+    _show(probabilities, ["task"])
+    _show(coverages, ["task", "level"])
+
+
+def _fitted(
+    samples: Samples,
+    tasks: list[Task | str] | None,
+    split: Split,
+    n_trees: int,
+    seed: int,
+) -> MultiTaskEstimator:
     model = MultiTaskEstimator(
         tasks,
         backbone=Trees(kind="extra_trees", n_trees=n_trees),
-        random_state=0,
+        random_state=seed,
         verbose=0,
-    ).fit(
+    )
+    return model.fit(
         samples[split.train],
         validation=samples[split.validation],
         calibration=samples[split.calibration],
     )
-    test = DataSets(samples[split.test])
-    print(f"\n{name}: {split}, {time.perf_counter() - started:.0f} s")
-    print(_probabilities(model, test).to_string(index=False, float_format="%.3f"))
+
+
+def _show(tables: list[pd.DataFrame], keys: list[str]) -> None:
+    """Print the means over seeds, and their standard deviations if there are several."""
+    numbers = pd.concat(tables).drop(columns="method", errors="ignore").groupby(keys)
+    shown = numbers.mean()
+    if len(tables) > 1:
+        shown = shown.join(numbers.std(ddof=1).add_suffix(" sd"))
+    for table in tables:
+        if "method" in table:
+            print("methods:", table.set_index("task")["method"].to_dict())
+    print(shown.to_string(float_format="%.4g"))
+
+
+def _coverage(model: MultiTaskEstimator, test: DataSets) -> pd.DataFrame:
+    """Return coverage and width at all levels that enough samples support."""
     decoded = model.decode_data_sets(test)
     tables = []
     for level in LEVELS:
         scores = supported(level, model.scores_)
         tables.append(coverage_table(model.targets_, scores, test, decoded, level))
-    print(pd.concat(tables).to_string(index=False, float_format="%.3f"))
-    if rule.by == "time":
-        print(_by_season(model, samples[split.test]).to_string(float_format="%.3f"))
+    return pd.concat(tables)
 
 
 def _by_season(model: MultiTaskEstimator, test: Samples) -> pd.DataFrame:
@@ -108,9 +150,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=list(RULES))
     parser.add_argument("--trees", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     for name in options.names:
-        measure(name, options.trees)
+        measure(name, options.trees, options.seeds)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-from multitide._checks import check_type
+from multitide._checks import a_kind, check_type
 from multitide.data._samples import Samples
 from multitide.errors import DataError, ParameterError
 
@@ -51,9 +52,15 @@ def alarm_lead_times(
     [1.0, nan]
     """
     check_type("samples", samples, Samples)
-    if not isinstance(limit, Real) or isinstance(limit, bool) or not np.isfinite(limit):
+    is_number = isinstance(limit, Real) and not isinstance(limit, bool)
+    if not is_number or not math.isfinite(limit):
         raise ParameterError(f"`limit` must be a finite number; got {limit!r}.")
-    numbers = np.asarray(predicted, dtype=float)
+    try:
+        numbers = np.asarray(predicted, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"`predicted` must be numbers, one per sample; got {a_kind(predicted)} ({error})."
+        ) from error
     if numbers.shape != (len(samples),):
         raise DataError(
             f"`predicted` must have one number for each of {len(samples)} samples; "

@@ -116,6 +116,12 @@ def check_positive_int(name: str, value: object) -> None:
         raise ParameterError(f"`{name}` must be at most {most}; got {value!r}.")
 
 
+def check_seed(name: str, value: object) -> None:
+    """Raise unless `value` can seed random numbers."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 0:
+        raise ParameterError(f"`{name}` must be an int of at least 0; got {value!r}.")
+
+
 def check_fraction(name: str, value: object) -> None:
     """Raise unless 0 < `value` < 1."""
     if (

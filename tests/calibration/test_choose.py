@@ -95,6 +95,22 @@ def test_rows_of_one_recording_do_not_count_as_evidence() -> None:
     assert as_if_new is not None
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_only_ratios_of_weights_matter(n_classes: int) -> None:
+    said, codes = draw(400, 4.0, n_classes)
+    weights = np.where(np.arange(400) < 200, 1.0, 30.0)
+    found = []
+    for factor in (1.0, 1e-3):
+        choice = choose_for_classes(said, codes, np.arange(400), factor * weights)
+        assert choice is not None
+        found.append(choice.map(torch.from_numpy(said)).numpy())
+        assert choice.before > choice.after
+    np.testing.assert_allclose(*found, atol=1e-6)
+    plain = choose_for_classes(said, codes, np.arange(400))
+    assert plain is not None
+    assert np.abs(plain.map(torch.from_numpy(said)).numpy() - found[0]).max() > 1e-4
+
+
 def test_each_label_has_its_own_map_and_missing_ones_never_enter() -> None:
     rng = np.random.default_rng(0)
     odds = rng.normal(scale=1.5, size=(600, 3))

@@ -12,7 +12,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from multitide.calibration import COLUMN_MAPS, Isotonic, Platt, Temperature
+from multitide.calibration import (
+    COLUMN_MAPS,
+    Isotonic,
+    Platt,
+    ShiftedTemperature,
+    Temperature,
+)
 from multitide.calibration._labels import Labels
 from multitide.calibration._two_classes import TwoClasses
 
@@ -101,6 +107,46 @@ def test_temperature_of_faultless_answers_stays_doubtful() -> None:
     fitted = Temperature.fitted(np.log(said), np.array([0, 1] * 20))
     sure = fitted(torch.from_numpy(said)).numpy().max(axis=1)
     np.testing.assert_allclose(sure, 1 - 2 / (40 + 3), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+def test_a_row_of_weight_3_is_three_rows_for_maps(kind: str) -> None:
+    odds, yes = draw(80)
+    weights = np.random.default_rng(0).integers(1, 4, 80)
+    weighted = COLUMN_MAPS[kind].fitted(odds, yes, weights.astype(float))
+    repeated = COLUMN_MAPS[kind].fitted(odds.repeat(weights), yes.repeat(weights))
+    new = torch.linspace(-9, 9, 50, dtype=torch.float64)
+    torch.testing.assert_close(weighted(new), repeated(new), rtol=0, atol=1e-5)
+    plain = COLUMN_MAPS[kind].fitted(odds, yes)
+    assert not torch.allclose(weighted(new), plain(new), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [Temperature, ShiftedTemperature])
+def test_a_row_of_weight_3_is_three_rows_for_temperatures(
+    kind: type[Temperature | ShiftedTemperature],
+) -> None:
+    rng = np.random.default_rng(0)
+    logs = log_softmax(3 * rng.normal(size=(60, 3)), axis=1)
+    codes, weights = rng.integers(0, 3, 60), rng.integers(1, 4, 60)
+    weighted = kind.fitted(logs, codes, weights.astype(float))
+    repeated = kind.fitted(logs.repeat(weights, axis=0), codes.repeat(weights))
+    said = torch.from_numpy(np.exp(logs))
+    torch.testing.assert_close(weighted(said), repeated(said), rtol=0, atol=1e-5)
+
+
+def test_shifts_take_class_weights_back() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal([2.0, 0.0, -1.0], size=(6000, 3))
+    true = softmax(logits, axis=1)
+    codes = (rng.random((6000, 1)) > true.cumsum(axis=1)).sum(axis=1)
+    weighted = true * [0.3, 2.0, 5.0]
+    weighted /= weighted.sum(axis=1, keepdims=True)
+    fitted = ShiftedTemperature.fitted(np.log(weighted), codes)
+    found = fitted(torch.from_numpy(weighted)).numpy()
+    np.testing.assert_allclose(found, true, atol=0.05)
+    plain = Temperature.fitted(np.log(weighted), codes)
+    off = np.abs(plain(torch.from_numpy(weighted)).numpy() - true)
+    assert off.mean() > 5 * np.abs(found - true).mean()
 
 
 @settings(max_examples=30, deadline=None)

@@ -93,3 +93,52 @@ def test_grouped_rows_undercover_without_their_groups() -> None:
     error = hits.std(axis=1) / np.sqrt(n_draws)
     assert naive < level - 2 * error[0]
     assert hierarchical > level - 2 * error[1]
+
+
+def test_a_weighted_row_of_a_unit_is_as_many_rows() -> None:
+    rng = np.random.default_rng(0)
+    scores, units = rng.random((90, 1)), np.arange(90) // 4
+    counts = rng.integers(1, 5, 90)
+    weighted = Scores.fitted(scores, units, counts * 0.3)
+    repeated = Scores.fitted(scores.repeat(counts, axis=0), units.repeat(counts))
+    assert weighted.fewest_units == repeated.fewest_units == 23
+    for level in LEVELS:
+        assert weighted.quantiles(level) == repeated.quantiles(level)
+    assert weighted.quantiles(0.8) != Scores.fitted(scores, units).quantiles(0.8)
+
+
+def test_weights_of_single_rows_are_weights_of_units() -> None:
+    """The order of scores and weights is that of repeated rows, but few heavy ones count less."""
+    rng = np.random.default_rng(0)
+    scores, counts = rng.random(400), rng.integers(1, 5, 400)
+    weighted = Scores.fitted(scores[:, None], np.arange(400), counts * 0.3)
+    repeated = alone(scores.repeat(counts))
+    for level in LEVELS:
+        (found,), (expected,) = weighted.quantiles(level), repeated.quantiles(level)
+        assert np.searchsorted(np.sort(scores), found) == pytest.approx(
+            np.searchsorted(np.sort(scores), expected), abs=3
+        )
+    heavy = np.append(np.ones(99), 1e6)
+    one = Scores.fitted(np.arange(100.0)[:, None], np.arange(100), heavy)
+    assert one.fewest_units == 1
+    assert math.isinf(one.quantiles(0.8)[0])
+    equal = Scores.fitted(scores[:, None], np.arange(400), np.full(400, 7.0))
+    assert equal.quantiles(0.9) == alone(scores).quantiles(0.9)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.9])
+def test_weighted_scores_cover_what_the_weights_stand_for(level: float) -> None:
+    """Calibrated on rows that are drawn with a bias, which the weights take back."""
+    rng = np.random.default_rng(0)
+    hits, plain = [], []
+    for _ in range(300):
+        scale = np.where(rng.random(150) < 0.8, 1.0, 5.0)
+        scores = np.abs(scale * rng.normal(size=150))[:, None]
+        weights = np.where(scale == 1, 0.5 / 0.8, 0.5 / 0.2)
+        new = np.abs(np.where(rng.random(400) < 0.5, 1.0, 5.0) * rng.normal(size=400))
+        fitted = Scores.fitted(scores, np.arange(150), weights)
+        hits.append((new <= fitted.quantiles(level)[0]).mean())
+        plain.append((new <= alone(scores[:, 0]).quantiles(level)[0]).mean())
+    error = np.std(hits) / np.sqrt(len(hits))
+    assert abs(np.mean(hits) - level) < 0.02 + 2 * error
+    assert np.mean(plain) < level - 0.05

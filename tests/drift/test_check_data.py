@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 import multitide as mt
 from makers import make_arrays, make_samples, small
-from multitide.model._profile_file import PROFILE_FILE
+from multitide.model._profile_file import PROFILE_FILE, read_profiles
+from multitide.model._schema import ModelRecord
 from refusals import refused
 
 KEPT = Path(__file__).parents[1] / "model" / "kept" / "one"
@@ -107,7 +109,8 @@ def test_what_has_changed_is_named(
     found = mt.check_data(model, change(make(seed=1)))
     assert name in drifted(found)
     first = found.table.iloc[0]
-    assert (first["source"], first["name"]) == name or first["source"] == "prediction"
+    follows = first["source"] in ("prediction", "step")  # of a shorter series, too
+    assert (first["source"], first["name"]) == name or follows
     assert not mt.check_data(model, change(make(seed=1)), threshold=99).drifted
 
 
@@ -188,12 +191,37 @@ def test_vectors_and_linear_heads(representation: str | None) -> None:
 
 
 @pytest.mark.slow
-def test_an_ensemble_is_checked_by_its_first_fit() -> None:
+def test_every_fit_of_an_ensemble_is_asked() -> None:
     one = small(max_epochs=1, tasks=["load"])
-    ensemble = mt.Ensemble(one, n_seeds=2, random_state=0, verbose=0, n_jobs=1)
+    ensemble = mt.Ensemble(one, n_seeds=3, random_state=0, verbose=0, n_jobs=1)
     samples = make_samples(60)
     ensemble.fit(samples)
-    first = next(iter(ensemble.members_.values()))[0]
-    pd.testing.assert_frame_equal(
-        mt.check_data(ensemble, samples).table, mt.check_data(first, samples).table
+    (fits,) = ensemble.members_.values()
+    scores = []
+    for fit in fits:
+        table = mt.check_data(fit, samples).table.set_index(["source", "name"])
+        scores.append(table["score"])
+    found = mt.check_data(ensemble, samples).table.set_index(["source", "name"])
+    expected = pd.concat(scores, axis=1).median(axis=1)
+    pd.testing.assert_series_equal(
+        found["score"].sort_index(), expected.sort_index(), check_names=False
     )
+
+
+def test_few_series_say_so() -> None:
+    series = np.arange(60) // 20
+    samples = make_samples(60).replace(series=series, time=np.arange(60))
+    found = mt.check_data(small(max_epochs=1).fit(samples), make_samples(20, seed=1))
+    assert found.too_few
+    assert not mt.check_data(small(max_epochs=1).fit(make()), make(seed=1)).too_few
+
+
+def test_the_profile_of_an_earlier_version_is_unknown(
+    model: mt.MultiTaskEstimator, tmp_path: Path
+) -> None:
+    path = model.save(tmp_path / "model") / PROFILE_FILE
+    path.write_text(path.read_text().replace('"parts"', '"usual"'))
+    record = ModelRecord.model_construct(
+        profiles_sha256=hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+    assert read_profiles(path.parent, record) == []

@@ -226,9 +226,53 @@ def test_no_held_out_samples_calibrate_nothing(samples: Samples) -> None:
     assert sure(validation=None).fit(samples).calibration_.empty
 
 
-def test_weighted_classes_are_left_as_they_are(samples: Samples) -> None:
-    task = Classification("two", class_weight="balanced")
-    assert sure(tasks=[task]).fit(samples).calibration_.empty
+WEIGHTED: list[Task] = [
+    Classification("rare", class_weight="balanced"),
+    Classification("three", class_weight={2: 8.0}),
+    Classification("two", loss="focal"),
+    Classification("four", label_smoothing=0.3),
+]
+
+
+def rare(n: int, seed: int = 0) -> Samples:
+    """Samples of `noisy` with a rare class of two, and of three."""
+    samples = noisy(n, seed)
+    level = samples.values.reshape(n, 14, 2).mean(axis=(1, 2))
+    noise = np.random.default_rng(seed + 9).normal(size=(2, n))
+    y = samples.y.assign(
+        rare=np.where(level + noise[0] > 1.8, "ill", "well"),
+        three=np.digitize(level + noise[1], [0.5, 1.6]),
+    )
+    return samples.replace(y=y)
+
+
+def test_what_weights_and_losses_bend_is_straightened(tmp_path: Path) -> None:
+    """Classes are still predicted by the weights, and their loss is that of training."""
+    given, new = rare(1400), rare(1400, seed=1)
+    rule = Splitter(by="random", validation=0.1, calibration=0.5)
+    settings = {"tasks": WEIGHTED, "backbone": SMALL, "max_epochs": 6, "lr": 0.01}
+    bent = sure(validation=rule, training=Training(calibrate="none"), **settings).fit(
+        given
+    )
+    fitted = sure(validation=rule, **settings).fit(given)
+    methods = fitted.calibration_.set_index("task")["method"]
+    assert methods[["rare", "three"]].tolist() == ["platt", "shifted temperature"]
+    before = bent.evaluate(new).set_index(["task", "metric"])["value"]
+    after = fitted.evaluate(new).set_index(["task", "metric"])["value"]
+    for task in methods.index:
+        assert after[task, "log_loss"] < before[task, "log_loss"]
+        assert after[task, "ece"] < before[task, "ece"]
+    assert before["rare", "ece"] > 2 * after["rare", "ece"]
+    for task in ("rare", "three"):
+        assert after[task, "loss"] == pytest.approx(before[task, "loss"], abs=0.1)
+    recall = bent.class_tables(new)["rare"].loc["ill", "recall"]
+    kept = fitted.class_tables(new)["rare"].loc["ill", "recall"]
+    assert kept == pytest.approx(recall, abs=0.1)
+    loaded = MultiTaskEstimator.load(fitted.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.predict(new), fitted.predict(new))
+    pd.testing.assert_frame_equal(loaded.evaluate(new), fitted.evaluate(new))
+    likely = fitted.predict_proba(new)["three"].idxmax(axis=1)
+    assert (likely != fitted.predict(new)["three"]).mean() > 0.02
 
 
 def test_rows_of_weight_0_do_not_calibrate(samples: Samples) -> None:

@@ -15,6 +15,7 @@ from multitide.model._fitted_model import FittedModel
 from multitide.model._prediction import TargetsByTask
 from multitide.model._schema import DataRecord
 from multitide.reasons._exchange import donor_rows, exchanged
+from multitide.reasons._importance import judges_of
 from multitide.reasons._input_parts import InputPart, input_parts
 from multitide.tasks import Regression
 from multitide.training._decode_samples import Decoded
@@ -175,6 +176,24 @@ def test_samples_without_a_label_take_no_part_in_the_loss() -> None:
     found = mt.explain(model, samples.replace(y=y)).importance
     assert (found["n_labelled"] == N // 2).all()
     assert found["loss"].notna().all()
+
+
+def test_a_row_of_weight_2_counts_as_two_rows() -> None:
+    model, samples = make(of_a)
+    weights = np.random.default_rng(1).integers(0, 3, N)
+    y = samples.y.assign(load=samples.y["load"] + np.arange(N) % 7)
+    samples = samples.replace(y=y)
+    given = samples.replace(weights=pd.DataFrame({"load": weights.astype(float)}))
+    (weighted,) = judges_of(model, given, ["load"])
+    (repeated,) = judges_of(model, samples[np.arange(N).repeat(weights)], ["load"])
+    wrong = of_a(samples) + np.arange(N) % 3
+    assert weighted.scores(wrong) == pytest.approx(
+        repeated.scores(wrong.repeat(weights))
+    )
+    found = mt.explain(model, given)
+    plain = mt.explain(model, samples)
+    assert (found.importance["n_labelled"] == np.count_nonzero(weights)).all()
+    assert found.scores["loss"].item() != plain.scores["loss"].item()
 
 
 def test_a_donor_is_never_the_sample_itself_and_gives_once() -> None:

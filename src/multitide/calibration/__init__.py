@@ -6,6 +6,7 @@ from multitide.calibration._calibrator import Calibrator
 from multitide.calibration._column_map import ColumnMap
 from multitide.calibration._isotonic import Isotonic
 from multitide.calibration._platt import Platt
+from multitide.calibration._shifted_temperature import ShiftedTemperature
 from multitide.calibration._temperature import Temperature
 from multitide.calibration._unchanged import Unchanged
 
@@ -22,6 +23,7 @@ __all__ = [
     "ColumnMap",
     "Isotonic",
     "Platt",
+    "ShiftedTemperature",
     "Temperature",
     "Unchanged",
 ]

@@ -26,7 +26,9 @@ class ColumnMap(nn.Module, ABC):
 
     @classmethod
     @abstractmethod
-    def fitted(cls, log_odds: np.ndarray, yes: np.ndarray) -> Self:
+    def fitted(
+        cls, log_odds: np.ndarray, yes: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the map that suits some rows best.
 
         Parameters
@@ -35,6 +37,8 @@ class ColumnMap(nn.Module, ABC):
             Log-odds of yes.
         yes : ndarray of bool, shape (n_rows,)
             The labels, of which both occur.
+        weights : ndarray of float64, shape (n_rows,), optional
+            How many rows each row counts for; 1 by default.
         """
 
     @abstractmethod

@@ -36,15 +36,18 @@ class Isotonic(ColumnMap):
         self.register_buffer("levels", ascending.clone())
 
     @classmethod
-    def fitted(cls, log_odds: np.ndarray, yes: np.ndarray) -> Self:
+    def fitted(
+        cls, log_odds: np.ndarray, yes: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the curve with the smallest squared error on some rows.
 
         It stays away from 0 and 1 as far as one more row of either label would bring it: a
         probability of exactly 0 would make a single row's log loss infinite.
         """
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-        curve.fit(expit(log_odds), yes.astype(np.float64))
-        margin = 1 / (len(yes) + 2)
+        curve.fit(expit(log_odds), yes.astype(np.float64), sample_weight=weights)
+        n_rows = len(yes) if weights is None else weights.sum()
+        margin = 1 / (n_rows + 2)
         knots, levels = curve.X_thresholds_, curve.y_thresholds_
         if len(knots) == 1:
             knots, levels = np.repeat(knots, 2), np.repeat(levels, 2)

@@ -33,22 +33,26 @@ class Platt(ColumnMap):
         self.register_buffer("curve", torch.tensor([1.0, 0.0], dtype=torch.float64))
 
     @classmethod
-    def fitted(cls, log_odds: np.ndarray, yes: np.ndarray) -> Self:
+    def fitted(
+        cls, log_odds: np.ndarray, yes: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the curve with the smallest log loss on some rows.
 
         Labels count as slightly less than 1 and more than 0, as Platt proposes, so that rows that
         can be told apart perfectly do not make it infinitely steep.
         """
-        n_yes = np.count_nonzero(yes)
-        n_no = len(yes) - n_yes
+        if weights is None:
+            weights = np.ones(len(yes))
+        n_yes, n_no = weights[yes].sum(), weights[~yes].sum()
+        shares = weights / weights.sum()
         wanted = np.where(yes, (n_yes + 1) / (n_yes + 2), 1 / (n_no + 2))
 
         def loss(curve: np.ndarray) -> tuple[float, np.ndarray]:
             logits = curve[0] * log_odds + curve[1]
             errors = expit(logits) - wanted
             losses = np.logaddexp(0.0, logits) - wanted * logits
-            slope = np.array([(errors * log_odds).mean(), errors.mean()])
-            return float(losses.mean()), slope
+            slope = np.array([shares @ (errors * log_odds), shares @ errors])
+            return float(shares @ losses), slope
 
         found = minimize(
             loss,

@@ -19,7 +19,10 @@ class Scores(nn.Module):
 
     Each of the K units, such as recordings, has the weight 1 / (K + 1), which its rows share, and
     so has infinity, for the unit of the new sample (Lee, Barber and Willett 2023 [1]_). If every
-    row is a unit, this is split conformal prediction.
+    row is a unit, this is split conformal prediction, and with weights that of Tibshirani et al.
+    (2019 [2]_): infinity has the mean weight of rows that are drawn in proportion to their weights,
+    so that K rows count as (sum of weights)^2 / (sum of their squares). Rows of larger units share
+    the weight of their unit in proportion to their own.
 
     Parameters
     ----------
@@ -30,6 +33,8 @@ class Scores(nn.Module):
     ----------
     .. [1] Lee, Barber and Willett, "Distribution-free inference with hierarchical data", 2023.
        https://arxiv.org/abs/2306.06342
+    .. [2] Tibshirani, Foygel Barber, Candes and Ramdas, "Conformal prediction under covariate
+       shift", NeurIPS 2019. https://arxiv.org/abs/1904.06019
     """
 
     values: Tensor
@@ -45,7 +50,9 @@ class Scores(nn.Module):
         self.register_buffer("n_units", torch.zeros(n_columns, dtype=torch.int64))
 
     @classmethod
-    def fitted(cls, scores: np.ndarray, units: np.ndarray) -> Self:
+    def fitted(
+        cls, scores: np.ndarray, units: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the distribution of scores.
 
         Parameters
@@ -54,12 +61,16 @@ class Scores(nn.Module):
             NaN for missing labels.
         units : ndarray, shape (n_rows,)
             Of which new samples will have others.
+        weights : ndarray of float64, shape (n_rows,), optional
+            How much each row counts, above 0; only their ratios matter.
         """
+        if weights is None:
+            weights = np.ones(len(units))
         parts = []
         n_units = []
         for column, own in enumerate(scores.T):
             known = ~np.isnan(own)
-            values, below, n = _distribution(own[known], units[known])
+            values, below, n = _distribution(own[known], units[known], weights[known])
             parts.append((values, below, np.full(len(values), column)))
             n_units.append(n)
         fitted = cls(sum(len(part[0]) for part in parts), scores.shape[1])
@@ -71,7 +82,7 @@ class Scores(nn.Module):
 
     @property
     def fewest_units(self) -> int:
-        """The number of units of the column with the fewest."""
+        """The number of units that count, of the column with the fewest."""
         return int(self.n_units.min())
 
     def quantiles(self, level: float) -> np.ndarray:
@@ -99,20 +110,35 @@ def units_needed(level: float) -> int:
 
 
 def _distribution(
-    scores: np.ndarray, units: np.ndarray
+    scores: np.ndarray, units: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return scores in their order, the weight up to each, and the number of units.
+    """Return scores in their order, the weight up to each, and the number of units that count.
 
     Of very many, evenly spaced ones stay, the largest among them. The weight up to each stays
     that of all, so that quantiles are rounded up.
     """
-    names, codes, counts = np.unique(units, return_inverse=True, return_counts=True)
+    shares, n_units = _shares(units, weights)
     order = np.argsort(scores, kind="stable")
-    weights = 1 / ((len(names) + 1) * counts[codes[order]])
-    below = np.cumsum(weights)
+    below = np.cumsum(shares[order]) * n_units / (n_units + 1)
     kept = np.arange(len(scores))
     if len(scores) > MOST_SCORES:
         wanted = np.arange(1, MOST_SCORES + 1) / MOST_SCORES * below[-1]
         places = np.searchsorted(below, wanted - ROUNDING)
         kept = np.unique(np.minimum(places, len(scores) - 1))
-    return scores[order][kept], below[kept], len(names)
+    return scores[order][kept], below[kept], math.floor(n_units + ROUNDING)
+
+
+def _shares(units: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the share of each row in the distribution, which sum to 1, and how many units count.
+
+    Units count alike, and their rows share by weight. If every unit is a single row, the weights of
+    rows are those of units, and few heavy ones count as fewer.
+    """
+    names, codes = np.unique(units, return_inverse=True)
+    if not len(names):
+        return np.zeros(0), 0.0
+    if len(names) == len(units):
+        n_units = weights.sum() ** 2 / np.square(weights).sum()
+        return weights / weights.sum(), float(n_units)
+    of_units = np.bincount(codes, weights=weights)
+    return weights / (of_units[codes] * len(names)), float(len(names))

@@ -35,7 +35,9 @@ class Temperature(Calibrator):
         self.register_buffer("factor", torch.ones((), dtype=torch.float64))
 
     @classmethod
-    def fitted(cls, logs: np.ndarray, codes: np.ndarray) -> Self:
+    def fitted(
+        cls, logs: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the temperature with the smallest log loss on some rows.
 
         Each row counts a little for the other classes, as much as one more row of another class
@@ -47,15 +49,17 @@ class Temperature(Calibrator):
             Log-probabilities.
         codes : ndarray of int, shape (n_rows,)
             The classes.
+        weights : ndarray of float64, shape (n_rows,), optional
+            How many rows each row counts for; 1 by default.
         """
-        n_others = logs.shape[1] - 1
-        share = n_others / (len(codes) + n_others + 1)
-        wanted = np.full(logs.shape, share / n_others)
-        wanted[np.arange(len(codes)), codes] = 1 - share
+        if weights is None:
+            weights = np.ones(len(codes))
+        wanted = wanted_probabilities(logs.shape[1], codes, float(weights.sum()))
+        shares = weights / weights.sum()
 
         def loss(log_factor: float) -> float:
             scaled = log_softmax(np.exp(log_factor) * logs, axis=1)
-            return -float((wanted * scaled).sum(axis=1).mean())
+            return -float(shares @ (wanted * scaled).sum(axis=1))
 
         found = minimize_scalar(loss, bounds=BOUNDS, method="bounded")
         fitted = cls()
@@ -66,3 +70,27 @@ class Temperature(Calibrator):
         """Return probabilities with this temperature, (batch, n_classes)."""
         scaled = self.factor * log_probabilities(probabilities)
         return scaled.softmax(dim=1).to(probabilities.dtype)
+
+
+def wanted_probabilities(
+    n_classes: int, codes: np.ndarray, n_rows: float
+) -> np.ndarray:
+    """Return what each class of each row should have, slightly less than 1 for the true one.
+
+    Parameters
+    ----------
+    n_classes : int
+    codes : ndarray of int, shape (n_rows,)
+        The classes.
+    n_rows : float
+        How many rows count.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n_classes)
+    """
+    n_others = n_classes - 1
+    share = n_others / (n_rows + n_others + 1)
+    wanted = np.full((len(codes), n_classes), share / n_others)
+    wanted[np.arange(len(codes)), codes] = 1 - share
+    return wanted

@@ -16,7 +16,9 @@ class Unchanged(ColumnMap):
     kind: ClassVar[str] = "unchanged"
 
     @classmethod
-    def fitted(cls, log_odds: np.ndarray, yes: np.ndarray) -> Self:
+    def fitted(
+        cls, log_odds: np.ndarray, yes: np.ndarray, weights: np.ndarray | None = None
+    ) -> Self:
         """Return the map; there is nothing to fit."""
         return cls()
 

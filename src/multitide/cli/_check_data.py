@@ -51,9 +51,9 @@ def check_data(
 ) -> None:
     """Say what differs between new data and those that a model was trained on.
 
-    The score of a channel, input, label or prediction is its distance from the training data, over
-    the distance between parts of the training data of the same size. The exit code is 1 if a score
-    is above the threshold, 0 if none is, and 2 for wrong input.
+    The score of a channel, input, label or prediction is its difference from the training data,
+    over what chance explains: how parts of the training data of the same size differ. The exit
+    code is 1 if a score is above the threshold, 0 if none is, and 2 for wrong input.
     """
     from multitide.cli._terminal import bold, say
     from multitide.drift import check_data as check
@@ -87,6 +87,7 @@ def check_data(
 def _show(found: DriftReport) -> None:
     """Show what drifted, and the next columns; then a sentence."""
     from multitide.cli._terminal import say, show_table
+    from multitide.drift._drift_report import FEW_PARTS
 
     n_drifted = int(found.table["drifted"].sum())
     shown = found.table.head(max(MOST_SHOWN, n_drifted)).drop(columns="kind")
@@ -94,6 +95,11 @@ def _show(found: DriftReport) -> None:
     names = {"missing_in_training": "in training"}
     title = f"{found.n_samples} samples against {found.n_in_training} of training"
     show_table(shown.rename(columns=names), title)
+    if found.too_few:
+        say(
+            f"\nThe training data are worth fewer than {FEW_PARTS} independent recordings of this "
+            "size: too few to judge any but large differences."
+        )
     if n_drifted:
         say(
             f"\nDrift: {n_drifted} of {len(found.table)} columns have a score above "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Real
 
-import numpy as np
 import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from multitide._checks import check_type
 from multitide._estimator import MultiTaskEstimator
@@ -14,11 +14,12 @@ from multitide._torch_defaults import torch_defaults
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.drift._drift_report import DriftReport
+from multitide.drift._score import THRESHOLD, score_of
 from multitide.ensemble._ensemble import Ensemble
 from multitide.errors import ParameterError
 from multitide.fitting._data_sets import check_names
 from multitide.model._fitted_model import FittedModel
-from multitide.model._profile import ColumnProfile, TrainingProfile, difference
+from multitide.model._profile import ColumnProfile, TrainingProfile
 from multitide.model._profile_columns import (
     Column,
     drawn,
@@ -26,11 +27,6 @@ from multitide.model._profile_columns import (
     label_columns,
     prediction_columns,
 )
-
-# Differences below these are never drift, however small those between parts of the training set.
-LEAST_DISTANCE = 0.1
-LEAST_MISSING = 0.05
-THRESHOLD = 2.0
 
 
 @torch_defaults()
@@ -45,21 +41,22 @@ def check_data(
     Every channel, static input, length, sampling step, label and prediction is compared with what
     the model remembers of its training set; predictions with those for its validation set.
 
-    The **score** of a column is its distance from the training set over the distance that is
-    usual: the largest one of some 20 parts of the training set of the same size (neighbouring
-    samples, and samples of the same series) from the rest of it, or 0.1 if that is larger. The
-    difference of the shares of missing values is scored in the same way (at least 0.05); the larger
-    score counts. So the score allows for rows that depend on each other and for series that differ.
+    The **score** of a column is the largest of four differences from the training set, each over
+    what chance explains: of the distributions, of their level, of the spread within samples, and
+    of the shares of missing values. A score of 2 is the limit for one more part of the training set
+    of the same size, be it neighbouring samples or samples of one series, which all columns
+    together exceed in 5 % of the cases. Few parts, or parts that resemble their neighbours, have
+    high limits: what training has seen of five machines says little about a sixth. So the score
+    allows for rows that depend on each other and for series that differ.
 
     Parameters
     ----------
     model : MultiTaskEstimator or Ensemble
-        A fitted model; for an ensemble, the predictions are those of its first fit.
+        A fitted model. Of an ensemble each fit is asked, and a column has the median of its scores.
     samples : Samples, or dict with one Samples
         The new data, with or without labels; for a model of several data sets with the name of one.
     threshold : float, default=2.0
-        Scores above it are drift. In simulations without drift, 0 to 8 % of new data sets of ten
-        channels reach 2; see the page on drift.
+        Scores above it are drift; see the page on drift for false alarms.
 
     Returns
     -------
@@ -74,32 +71,59 @@ def check_data(
         If the samples cannot be read like the training samples.
     """
     check_type("model", model, FittedModel, "Give a fitted estimator or ensemble.")
+    check_is_fitted(model, "tasks_")
     _check_threshold(threshold)
-    estimator = _estimator(model)
     data_sets = DataSets(samples)
     data = data_sets.only("`check_data`")
-    profile = _profile(estimator, data_sets)
-    used = drawn(data)
-    tasks = [task for task in estimator.tasks_ if task.columns]
+    fits = _fits(model)
     name = next(iter(data_sets))
+    used = drawn(data)
+    tables = [
+        _table(fit, _profile(fit, data_sets), name, used, len(data)) for fit in fits
+    ]
+    table = _middle(tables).sort_values("score", ascending=False, kind="stable")
+    table.insert(4, "drifted", table["score"] > threshold)
+    n_in_training = _profile(fits[0], data_sets).n_samples
+    return DriftReport(
+        table.reset_index(drop=True), float(threshold), len(data), n_in_training
+    )
+
+
+def _table(
+    estimator: MultiTaskEstimator,
+    profile: TrainingProfile,
+    name: str,
+    used: Samples,
+    n_samples: int,
+) -> pd.DataFrame:
+    """Return a row per column that a fit knows, of samples that stand for `n_samples`."""
+    tasks = [task for task in estimator.tasks_ if task.columns]
     decoded = estimator.decode_data_sets(DataSets({name: used}))[name]
     targets = {task: estimator.targets_.target(task) for task in decoded}
-    columns = [
+    known = {(each.source, each.name): each for each in profile.columns}
+    compared = []
+    for column in (
         *input_columns(used),
         *label_columns(used, tasks),
         *prediction_columns(targets, decoded),
-    ]
-    known = {(each.source, each.name): each for each in profile.columns}
-    rows = []
-    for column in columns:
+    ):
         trained = known.get((column.source, column.name))
         if trained is not None and _has_something(column):
-            rows.append(_row(trained, column, len(data)))
-    table = pd.DataFrame(rows).sort_values("score", ascending=False, kind="stable")
-    table.insert(4, "drifted", table["score"] > threshold)
-    return DriftReport(
-        table.reset_index(drop=True), float(threshold), len(data), profile.n_samples
-    )
+            compared.append((trained, column))
+    rows = []
+    for trained, column in compared:
+        rows.append(_row(trained, column, n_samples, len(compared)))
+    return pd.DataFrame(rows)
+
+
+def _middle(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return, for each column, the row of the table that has its median score."""
+    joined = pd.concat(tables, ignore_index=True)
+    places = []
+    for _, rows in joined.groupby(["source", "name"], sort=False):
+        order = rows["score"].sort_values(kind="stable").index
+        places.append(order[len(order) // 2])
+    return joined.loc[places]
 
 
 def _check_threshold(threshold: object) -> None:
@@ -110,13 +134,16 @@ def _check_threshold(threshold: object) -> None:
         )
 
 
-def _estimator(model: FittedModel) -> MultiTaskEstimator:
-    """Return the model, or the first fit of an ensemble."""
+def _fits(model: FittedModel) -> list[MultiTaskEstimator]:
+    """Return the model, or all fits of an ensemble."""
     if isinstance(model, Ensemble):
-        return next(iter(model.members_.values()))[0]
+        fits = []
+        for members in model.members_.values():
+            fits += members
+        return fits
     check_type("model", model, MultiTaskEstimator)
     assert isinstance(model, MultiTaskEstimator)
-    return model
+    return [model]
 
 
 def _profile(estimator: MultiTaskEstimator, data_sets: DataSets) -> TrainingProfile:
@@ -140,23 +167,28 @@ def _has_something(column: Column) -> bool:
     return bool(pd.notna(column.values).any())
 
 
-def _row(trained: ColumnProfile, column: Column, n_samples: int) -> dict[str, object]:
-    found = difference(trained, column.values)
-    usual = trained.usual_for(n_samples)
-    of_distance = found.distance / max(usual.distance, LEAST_DISTANCE)
-    gap = abs(found.missing - trained.missing)
-    if column.source == "label":
-        gap = 0.0  # labels come later, or for a part of the samples
-    of_missing = gap / max(usual.missing, LEAST_MISSING)
+def _row(
+    trained: ColumnProfile, column: Column, n_samples: int, n_columns: int
+) -> dict[str, object]:
+    # Labels come later, or for a part of the samples: how many are missing says nothing.
+    score, usual, found = score_of(
+        trained,
+        column.values,
+        n_samples,
+        n_columns,
+        with_missing=column.source != "label",
+    )
+    parts = trained.parts_for(n_samples)
     return {
         "source": column.source,
         "name": column.name,
         "kind": column.kind,
-        "score": float(np.nanmax([of_distance, of_missing])),
+        "score": score,
         "distance": found.distance,
-        "usual": usual.distance,
+        "usual": usual,
         "shift": found.shift,
         "missing": found.missing,
         "missing_in_training": trained.missing,
         "outside": found.outside,
+        "parts": min(each.n_parts for each in parts),
     }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+FEW_PARTS = 8
+
 
 @dataclass(frozen=True, repr=False)
 class DriftReport:
@@ -18,10 +20,11 @@ class DriftReport:
         "step", "label", "prediction"), ``name``, ``kind`` ("number", "category"); ``score`` and
         ``drifted``, whether it is above the threshold; ``distance``, the largest difference of the
         distribution functions (for categories half the sum of the differences of shares), and
-        ``usual``, that of parts of the training set of the same size; ``shift``, the mean distance
+        ``usual``, half of what chance explains; ``shift``, the mean distance
         of the quantiles over the interquartile range of training; ``missing`` and
         ``missing_in_training``, shares of missing values; ``outside``, the share of the known
-        values outside the range of training, or of categories that it did not have.
+        values outside the range of training, or of categories that it did not have; ``parts``,
+        how many independent parts of this size the training set is worth.
     threshold : float
         Scores above it are drift.
     n_samples, n_in_training : int
@@ -42,6 +45,15 @@ class DriftReport:
     def score(self) -> float:
         """The largest score."""
         return float(self.table["score"].max())
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the inputs of training are so few independent parts that most drift stays unseen.
+
+        Only values far from all of training then have a high score.
+        """
+        inputs = self.table[self.table["source"].isin(["channel", "static"])]
+        return bool(len(inputs) and inputs["parts"].median() < FEW_PARTS)
 
     def __repr__(self) -> str:
         """Return the number of columns that differ; the table would fill the screen."""

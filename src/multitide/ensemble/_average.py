@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.fitting._decide import Decision
+from multitide.fitting._free_of_class_weights import free_of_class_weights
 from multitide.network._network import Predictor
 from multitide.tasks import Target
 from multitide.tasks._deciding import DecidingTarget
@@ -31,9 +33,11 @@ def deciding_targets(
     predictors: Sequence[Predictor],
     tasks: Sequence[str],
     decisions: Sequence[Decision],
+    calibrated: Sequence[CalibratedLabel],
 ) -> dict[str, Target]:
     """Return copies of the reference targets with the thresholds of the ensemble."""
     targets = copy.deepcopy(reference_targets(predictors, tasks))
+    free_of_class_weights(targets.values(), calibrated)
     for name, target in targets.items():
         own = [row["threshold"] for row in decisions if row["task"] == name]
         if isinstance(target, DecidingTarget) and own:

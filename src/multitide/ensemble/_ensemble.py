@@ -371,7 +371,9 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
         self.n_channels_in_ = first.n_channels_in_
         names = task_names(self.tasks_)
         predictors = [estimator.model_ for estimator in fits]
-        self._by_task = deciding_targets(predictors, names, result.decisions)
+        self._by_task = deciding_targets(
+            predictors, names, result.decisions, result.calibrated
+        )
         self.decisions_ = decision_table(result.decisions)
         self.targets_ = TargetsByTask(self._by_task)
         self.scores_ = result.calibration.scores

@@ -69,6 +69,7 @@ def export(
         If the graph does not predict what the model predicts.
     """
     require_extra("onnx", "Writing ONNX files")
+    check_type("model", model, FittedModel, "Give a fitted estimator.")
     check_is_fitted(model, "tasks_")
     path = as_path("path", path)
     check_type("int8", int8, bool)

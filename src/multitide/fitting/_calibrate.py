@@ -22,6 +22,10 @@ from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._scores import Scores
 from multitide.data._split_data import SplitData
 from multitide.fitting._fit_model import Fitted
+from multitide.fitting._free_of_class_weights import (
+    free_of_class_weights,
+    targets_of,
+)
 from multitide.fitting._unseen import Unseen, joined, unseen_rows
 from multitide.network._network import Predictor
 from multitide.tasks._classification import ClassificationTarget
@@ -69,6 +73,7 @@ def calibrate(
             fitted.n_labelled[name]["calibration"] = len(own.truth)
     calibration, fitted.calibrated = calibration_of(unseen, rows, settings)
     fitted.predictor.calibration = calibration
+    free_of_class_weights(targets_of(fitted.predictor), fitted.calibrated)
 
 
 def calibration_of(
@@ -110,7 +115,7 @@ def scores_of(unseen: Unseen) -> Scores | None:
     if conformity is None or not len(unseen.truth):
         return None
     scores = conformity.scores(unseen.truth, unseen.decoded)
-    return Scores.fitted(scores, unseen.units)
+    return Scores.fitted(scores, unseen.units, unseen.weights)
 
 
 def _after(calibrator: Calibrator, unseen: Unseen) -> Unseen:
@@ -135,10 +140,14 @@ def _calibrated(
 def _calibrated_classes(
     target: ClassificationTarget, unseen: Unseen, rows: Rows
 ) -> tuple[Calibrator | None, list[CalibratedLabel]]:
-    if target.task.class_weight is not None:
-        return None, []
     unseen = unseen.rows(unseen.truth < target.n_outputs)
-    choice = choose_for_classes(unseen.decoded, unseen.truth, unseen.recordings)
+    choice = choose_for_classes(
+        unseen.decoded,
+        unseen.truth,
+        unseen.recordings,
+        unseen.weights,
+        may_shift=target.task.class_weight is not None,
+    )
     if choice is None:
         return None, []
     return choice.map, [_label(target, "", choice, rows)]
@@ -147,7 +156,9 @@ def _calibrated_classes(
 def _calibrated_labels(
     target: MultiLabelTarget, unseen: Unseen, rows: Rows
 ) -> tuple[Calibrator | None, list[CalibratedLabel]]:
-    found = choose_for_labels(unseen.decoded, unseen.truth, unseen.recordings)
+    found = choose_for_labels(
+        unseen.decoded, unseen.truth, unseen.recordings, unseen.weights
+    )
     if found is None:
         return None, []
     calibrator, choices = found

@@ -64,7 +64,7 @@ def unseen_rows(
 ) -> Unseen:
     """Return the labelled ones of some rows of a data set, with what a model predicts for them.
 
-    Rows of weight 0 count as rows without a label; all others count alike.
+    Rows of weight 0 count as rows without a label.
 
     Parameters
     ----------

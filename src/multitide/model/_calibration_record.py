@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
 from torch import Tensor
 
-from multitide.calibration import COLUMN_MAPS, Temperature
+from multitide.calibration import COLUMN_MAPS, ShiftedTemperature, Temperature
 from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.calibration._calibration import Calibration
 from multitide.calibration._calibrator import Calibrator
@@ -34,7 +34,9 @@ class CalibratedRecord(BaseModel):
     model_config = ConfigDict(extra="forbid")
     task: str
     label: str
-    method: Literal["temperature", "platt", "isotonic", "unchanged"]
+    method: Literal[
+        "temperature", "shifted temperature", "platt", "isotonic", "unchanged"
+    ]
     n_knots: Annotated[int, Field(ge=0)]
     rows: Literal["calibration", "validation"]
     n_labels: NonNegativeInt
@@ -182,6 +184,8 @@ def _calibrator(records: Sequence[CalibratedRecord], target: Target) -> Calibrat
         raise ValueError("only tasks with classes are calibrated, and once")
     if target.n_outputs == 2:
         return TwoClasses(_map(records[0]))
+    if records[0].method == "shifted temperature":
+        return ShiftedTemperature(target.n_outputs)
     if records[0].method != "temperature":
         raise ValueError("several classes must be calibrated by temperature")
     return Temperature()

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import check_fraction
+from multitide._weighted_mean import weighted_mean
 from multitide.calibration._conformity import Conformity
 from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._scores import Scores, units_needed
 from multitide.data._data_sets import DataSets
+from multitide.data._weights import weights_of
 from multitide.errors import ParameterError
 from multitide.fitting._data_sets import labels_of
 from multitide.model._prediction import HasTargets
@@ -108,7 +110,12 @@ def coverage_table(
             quantiles = scores[task].quantiles(level)
             row: dict[str, object] = {"data": name} if name else {}
             row |= {"task": task, "level": level}
-            row |= _covered(conformity, truth[known], values[known], quantiles)
+            weights = weights_of(samples, task)
+            if weights is None:
+                weights = np.ones(len(truth))
+            row |= _covered(
+                conformity, truth[known], values[known], weights[known], quantiles
+            )
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -117,15 +124,19 @@ def _covered(
     conformity: Conformity[Any],
     truth: np.ndarray,
     decoded: np.ndarray,
+    weights: np.ndarray,
     quantiles: np.ndarray,
 ) -> dict[str, float]:
-    """Return coverage and mean width over all known labels; NaN without any."""
+    """Return weighted coverage and mean width over all known labels; NaN without any."""
     found = {"coverage": np.nan, "width": np.nan, "n_labelled": float(len(truth))}
-    if len(truth):
+    if weights.any():
         scores = conformity.scores(truth, decoded)
         known = ~np.isnan(scores)
-        found["coverage"] = float((scores <= quantiles)[known].mean())
-        found["width"] = float(conformity.widths(decoded, quantiles)[known].mean())
+        of_labels = np.broadcast_to(weights[:, None], scores.shape)[known]
+        inside = (scores <= quantiles)[known]
+        widths = conformity.widths(decoded, quantiles)[known]
+        found["coverage"] = weighted_mean(inside, of_labels)
+        found["width"] = weighted_mean(widths, of_labels)
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from multitide.data._recordings import units_of_rows
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.encodings._representation import Encoder
@@ -77,9 +78,9 @@ def profiles(
     columns: list[Column], samples: Samples, n_samples: int
 ) -> list[ColumnProfile]:
     """Return the profile of each column of samples, which stand for so many."""
-    codes, _ = pd.factorize(pd.Series(samples.series))
-    by_series = np.argsort(codes, kind="stable")
+    units = units_of_rows(samples, np.arange(len(samples)))
+    codes = pd.factorize(pd.Series(units))[0]
     found = []
     for source, name, kind, values in columns:
-        found.append(profile_column(source, name, kind, values, n_samples, by_series))
+        found.append(profile_column(source, name, kind, values, n_samples, codes))
     return found

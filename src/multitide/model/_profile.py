@@ -1,13 +1,13 @@
 """What the training data looked like, column by column: stored with a model to find drift later.
 
 A column of numbers is kept as its quantiles, a column of categories as their shares. How far parts
-of the training data lie from the whole is kept too: blocks of neighbouring samples, and blocks of
-the same series, of several sizes. New data of that size are expected to lie as far away without any
-drift, however strongly their rows depend on each other.
+of the training data lie from the whole is kept too, by size: new data of that size may lie as far
+away without any drift, however strongly their rows depend on each other.
 """
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -22,34 +22,23 @@ from pydantic import (
     model_validator,
 )
 
+from multitide.model._parts import (
+    LEAST_PARTS,
+    Features,
+    Order,
+    Parts,
+    parts_of,
+    starts_of_neighbours,
+    starts_of_series,
+)
+
 N_QUANTILES = 101
-N_SIZES = 6  # of blocks
-N_BLOCKS = 10  # of each size and order
-MOST_USUAL = 0.45  # so that a complete difference is never usual
+N_SIZES = 8  # of parts
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Kind: TypeAlias = Literal["number", "category"]
 Source: TypeAlias = Literal[
     "channel", "static", "length", "step", "label", "prediction"
 ]
-
-
-class Usual(BaseModel):
-    """How far blocks of so many samples of the training set lie from the rest of it, at most.
-
-    Attributes
-    ----------
-    n_samples : int
-        Size of the blocks.
-    distance : float
-        See :class:`Difference`.
-    missing : float
-        Difference of the shares of missing values.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    n_samples: PositiveInt
-    distance: Share
-    missing: Share
 
 
 class ColumnProfile(BaseModel):
@@ -67,8 +56,10 @@ class ColumnProfile(BaseModel):
         From the smallest to the largest value; empty for categories and without any value.
     categories, shares : list of str, list of float
         The categories, and the share of each among the known values.
-    usual : list of Usual
-        By size of block, the smallest first.
+    level, spread : float
+        Means of the :class:`Features` of samples; NaN stands as None.
+    parts : list of Parts
+        How far parts lie from the whole, by order and size, the smallest first.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,7 +71,9 @@ class ColumnProfile(BaseModel):
     quantiles: list[FiniteFloat] = []
     categories: list[str] = []
     shares: list[Share] = []
-    usual: list[Usual] = []
+    level: FiniteFloat | None = None
+    spread: FiniteFloat | None = None
+    parts: list[Parts] = []
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -92,26 +85,30 @@ class ColumnProfile(BaseModel):
             raise ValueError("`shares` must have one share per category")
         return self
 
-    def usual_for(self, n_samples: int) -> Usual:
-        """Return what is usual for so many samples: that of the next smaller blocks.
+    def parts_for(self, n_samples: int) -> list[Parts]:
+        """Return the parts of each order that new samples are like: the next smaller ones."""
+        found: dict[str, Parts] = {}
+        for each in self.parts:
+            if each.order not in found or each.n_samples <= n_samples:
+                found[each.order] = each
+        return list(found.values())
 
-        For more samples than the largest blocks it shrinks with the root of the sizes.
-        """
-        found = self.usual[0]
-        for each in self.usual:
-            if each.n_samples <= n_samples:
-                found = each
-        shrunk = 1.0
-        if found is self.usual[-1]:
-            size, whole = found.n_samples, self.n_samples
-            of_blocks = 1 / size + 1 / max(whole - size, 1)
-            of_new = 1 / max(n_samples, size) + 1 / whole
-            shrunk = min(1.0, (of_new / of_blocks) ** 0.5)
-        return Usual(
-            n_samples=found.n_samples,
-            distance=min(found.distance * shrunk, MOST_USUAL),
-            missing=min(found.missing * shrunk, MOST_USUAL),
-        )
+    def features(self, values: np.ndarray) -> Features:
+        """Return the features of samples, from their values, (n_samples, n_values)."""
+        known = known_values(values, self.kind)
+        missing = 1 - known.mean(axis=1)
+        nothing = np.full(len(values), np.nan)
+        if self.kind == "category" or not self.quantiles:
+            return Features(nothing, nothing, missing)
+        quantiles = np.array(self.quantiles)
+        width = _width(quantiles) or 1.0
+        numbers = np.where(known, values.astype(float), np.nan)
+        scaled = np.arcsinh((numbers - quantiles[N_QUANTILES // 2]) / width)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # samples without any value
+            level = np.nanmean(scaled, axis=1)
+            spread = np.nanstd(scaled, axis=1) if values.shape[1] > 1 else nothing
+        return Features(level, spread, missing)
 
 
 class TrainingProfile(BaseModel):
@@ -133,8 +130,8 @@ class TrainingProfile(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not all(column.usual for column in self.columns):
-            raise ValueError("`usual` must have at least one size of blocks")
+        if not all(column.parts for column in self.columns):
+            raise ValueError("`parts` must have at least one size")
         return self
 
 
@@ -167,7 +164,7 @@ def profile_column(
     kind: Kind,
     values: np.ndarray,
     n_samples: int,
-    by_series: np.ndarray,
+    series: np.ndarray,
 ) -> ColumnProfile:
     """Return the profile of a column.
 
@@ -180,8 +177,8 @@ def profile_column(
         are missing.
     n_samples : int
         Size of the training set that they stand for.
-    by_series : ndarray of int, shape (n_used,)
-        The order in which samples of a series follow one another.
+    series : ndarray of int, shape (n_used,)
+        What each sample belongs to: its group of a split by group, or its series.
     """
     known = known_values(values, kind)
     missing = float(1 - known.mean())
@@ -197,7 +194,21 @@ def profile_column(
         column.quantiles = np.quantile(
             values[known].astype(float), levels, method="inverted_cdf"
         ).tolist()
-    column.usual = _usual(column, values, known, n_samples, by_series)
+    features = column.features(values)
+    level, spread, _ = features.means(slice(None))
+    column.level = None if np.isnan(level) else float(level)
+    column.spread = None if np.isnan(spread) else float(spread)
+    counts = _counts(column, values, known)
+    n_changes = np.count_nonzero(np.diff(series))
+    n_series = len(np.unique(series))
+    if n_series == 1 or n_changes >= n_series:
+        column.parts = _parts(column, features, counts, n_samples)
+    if n_series > 1:
+        order = np.argsort(series, kind="stable")
+        features = Features(*(feature[order] for feature in features))
+        column.parts += _parts(
+            column, features, counts[order], n_samples, series[order]
+        )
     return column
 
 
@@ -279,8 +290,7 @@ def _shift(column: ColumnProfile, values: np.ndarray) -> float:
     if column.kind == "category":
         return float("nan")
     known = np.array(column.quantiles)
-    quarter = (N_QUANTILES - 1) // 4
-    width = known[-1 - quarter] - known[quarter] or known[-1] - known[0]
+    width = _width(known)
     levels = np.linspace(0, 1, N_QUANTILES)
     found = np.quantile(values.astype(float), levels, method="inverted_cdf")
     mean = float(np.abs(found - known).mean())
@@ -289,43 +299,47 @@ def _shift(column: ColumnProfile, values: np.ndarray) -> float:
     return 0.0 if mean == 0 else float("inf")
 
 
-def _usual(
+def _width(quantiles: np.ndarray) -> float:
+    """Return the interquartile range, or the range if that is 0."""
+    quarter = (N_QUANTILES - 1) // 4
+    width = quantiles[-1 - quarter] - quantiles[quarter]
+    return float(width or quantiles[-1] - quantiles[0])
+
+
+def _parts(
     column: ColumnProfile,
-    values: np.ndarray,
-    known: np.ndarray,
+    features: Features,
+    counts: np.ndarray,
     n_samples: int,
-    by_series: np.ndarray,
-) -> list[Usual]:
-    """Return how far blocks of the training samples lie from the rest, by size."""
-    n_used = len(values)
-    if n_used < 2:
-        return [Usual(n_samples=1, distance=0.0, missing=0.0)]
-    counts = _counts(column, values, known)
-    orders = [counts]
-    if not np.array_equal(by_series, np.arange(n_used)):
-        orders.append(counts[by_series])
-    starts, sizes = _blocks(n_used)
+    series: np.ndarray | None = None,
+) -> list[Parts]:
+    """Return how far parts lie from the rest, by size: neighbours, or by sorted `series`."""
+    n_used = len(counts)
+    sums = np.concatenate([np.zeros_like(counts[:1]), counts.cumsum(axis=0)])
     found = []
-    for each in orders:
-        sums = np.concatenate([np.zeros_like(each[:1]), each.cumsum(axis=0)])
-        found.append(_of_blocks(sums, starts, starts + sizes, column.kind))
-    largest = np.max(found, axis=0).clip(0, 1)
-    usual = []
-    for size in np.unique(sizes).tolist():
-        distance, missing = largest[sizes == size].max(axis=0).tolist()
-        n_of_size = max(1, round(size * n_samples / n_used))
-        usual.append(Usual(n_samples=n_of_size, distance=distance, missing=missing))
-    return usual
+    most = 0
+    for size in part_sizes(n_used):
+        order: Order = "neighbours"
+        starts = starts_of_neighbours(n_used, size)
+        if series is not None:
+            order = "series"
+            starts = starts_of_series(series, size)
+        if size == 1:
+            most = len(starts)
+        if len(starts) >= min(LEAST_PARTS, most):
+            distances = _of_blocks(sums, starts, starts + size, column.kind)
+            n_of_size = max(1, round(size * n_samples / n_used))
+            found.append(parts_of(features, distances, starts, size, order, n_of_size))
+    return found
 
 
-def _blocks(n_used: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the starts and sizes of blocks: from one sample to half of all."""
-    starts, sizes = [], []
-    for size in np.unique(np.geomspace(1, n_used // 2, N_SIZES).round().astype(int)):
-        places = np.unique(np.linspace(0, n_used - size, N_BLOCKS).round().astype(int))
-        starts.append(places)
-        sizes.append(np.full(len(places), size))
-    return np.concatenate(starts), np.concatenate(sizes)
+def part_sizes(n_used: int) -> list[int]:
+    """Return the sizes of parts: from one sample to an eighth of all."""
+    largest = max(1, n_used // LEAST_PARTS)
+    sizes: list[int] = (
+        np.unique(np.geomspace(1, largest, N_SIZES).round()).astype(int).tolist()
+    )
+    return sizes
 
 
 def _counts(column: ColumnProfile, values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -343,13 +357,12 @@ def _counts(column: ColumnProfile, values: np.ndarray, known: np.ndarray) -> np.
 def _of_blocks(
     sums: np.ndarray, starts: np.ndarray, ends: np.ndarray, kind: Kind
 ) -> np.ndarray:
-    """Return how far blocks lie from the rest, (n_blocks, 2): distance, missing."""
-    inside = sums[ends] - sums[starts]
-    outside = sums[-1] - inside
-    missing = inside[:, -1] / inside.sum(axis=1) - outside[:, -1] / outside.sum(axis=1)
-    inside, outside = inside[:, :-1], outside[:, :-1]
+    """Return how far the distributions of blocks lie from those of the rest, (n_blocks,)."""
+    inside = (sums[ends] - sums[starts])[:, :-1]
+    outside = sums[-1, :-1] - inside
     n_inside, n_outside = inside.sum(axis=1), outside.sum(axis=1)
     gaps = inside / np.maximum(n_inside, 1)[:, None]
     gaps = gaps - outside / np.maximum(n_outside, 1)[:, None]
-    distances = np.where((n_inside > 0) & (n_outside > 0), _distances(kind, gaps), 0.0)
-    return np.stack([distances, np.abs(missing)], axis=1)
+    known = (n_inside > 0) & (n_outside > 0)
+    distances: np.ndarray = np.where(known, _distances(kind, gaps), 0.0)
+    return distances

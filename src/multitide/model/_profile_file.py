@@ -60,4 +60,6 @@ def read_profiles(folder: Path, record: ModelRecord) -> list[TrainingProfile]:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+    if '"usual"' in content.decode("utf-8", "replace"):
+        return []  # an earlier version wrote it
     return validated(values, ProfilesRecord, path).profiles

@@ -17,9 +17,16 @@ from multitide.encodings._inputs import Inputs
 from multitide.encodings._static import StaticLayer
 from multitide.errors import StoreError
 from multitide.fitting._decide import set_decisions
+from multitide.fitting._free_of_class_weights import (
+    free_of_class_weights,
+    targets_of,
+)
 from multitide.fitting._recipe import Recipe, make_part
 from multitide.fitting._task_group import build_inputs, build_network
-from multitide.model._calibration_record import rebuild_calibration
+from multitide.model._calibration_record import (
+    calibrated_labels,
+    rebuild_calibration,
+)
 from multitide.model._check_stored import at_most, check_numbers, checking
 from multitide.model._decision_record import check_decisions, decisions_of
 from multitide.model._schema import ModelRecord, NetworkRecord
@@ -89,6 +96,8 @@ def rebuild_predictor(
             record.calibrated, record.scores, targets, weights
         )
     check_numbers(predictor.calibration, folder / WEIGHTS_FILE)
+    calibrated = calibrated_labels(record.calibrated)
+    free_of_class_weights(targets_of(predictor), calibrated)
     with checking(path, "decisions"):
         check_decisions(record.decisions, targets)
     set_decisions(predictor, decisions_of(record.decisions))

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from multitide._weighted_mean import weighted_mean
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
+from multitide.data._weights import weights_of
 from multitide.errors import MultitideWarning
 from multitide.model._fitted_model import FittedModel
 from multitide.reasons._exchange import donor_rows, in_chunks
@@ -25,11 +27,22 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Judge:
-    """The labels of one task, and the loss and main metric of predictions for them."""
+    """The labels of one task, and the loss and main metric of predictions for them.
+
+    Attributes
+    ----------
+    target : Target
+    truth : ndarray, n_samples rows
+    known : ndarray of bool, shape (n_samples,)
+        Which rows have a label that counts.
+    weights : ndarray or None, shape (n_samples,)
+        How much each row counts; None if all count alike.
+    """
 
     target: Target
     truth: np.ndarray
     known: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -44,8 +57,10 @@ class Judge:
     def scores(self, decoded: np.ndarray) -> tuple[float, float]:
         """Return the mean loss and the main metric of predictions for all samples."""
         truth, decoded = self.truth[self.known], decoded[self.known]
-        loss = float(self.target.decoded_losses(truth, decoded).mean())
-        return loss, float(self.target.metric_values(truth, decoded)[self.metric])
+        weights = None if self.weights is None else self.weights[self.known]
+        losses = self.target.decoded_losses(truth, self.target.as_trained(decoded))
+        values = self.target.metric_values(truth, decoded, weights)
+        return weighted_mean(losses, weights), float(values[self.metric])
 
     def goodness(self, value: float) -> float:
         """Return a value of the main metric as a number of which the larger one is better."""
@@ -64,8 +79,11 @@ def judges_of(
             continue
         truth = target.truth(samples.y[columns])
         known = target.has_label(truth)
+        weights = weights_of(samples, name)
+        if weights is not None:
+            known &= weights > 0
         if known.any():
-            judges.append(Judge(target, truth, known))
+            judges.append(Judge(target, truth, known, weights))
     return judges
 
 

@@ -119,12 +119,27 @@ def _groups(samples: Samples, groups: Groups | None) -> dict[str, list[str]]:
             )
         members = correlated_channels(samples)
         return {_joined(names): names for names in members}
+    _check_lists(groups)
     if isinstance(groups, Mapping):
         named = {str(name): list(names) for name, names in groups.items()}
     else:
         named = {_joined(names): list(names) for names in groups}
     _check_groups(named, [*samples.channels, *_statics(samples)])
     return named
+
+
+def _check_lists(groups: object) -> None:
+    """Raise unless groups are lists of names, with or without a name of their own."""
+    members = None
+    if isinstance(groups, Mapping):
+        members = list(groups.values())
+    elif isinstance(groups, (list, tuple)):
+        members = list(groups)
+    if members is None or not all(isinstance(each, (list, tuple)) for each in members):
+        raise ParameterError(
+            "`groups` must be lists of channels and static inputs, such as "
+            f'[["a", "b"]] or {{"name": ["a", "b"]}}; got {groups!r:.100}.'
+        )
 
 
 def _check_groups(groups: Mapping[str, list[str]], known: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from multitide.model._intervals import coverage_table, supported
 from multitide.plot._style import short
 from multitide.reports._figures import Draw
 from multitide.reports._model_lines import Model
-from multitide.reports._pages import markdown_table
+from multitide.reports._section import Section
 from multitide.tasks import Target
 from multitide.tasks._reliability import reliability_curve, said_and_true
 from multitide.training._decode_samples import Decoded
@@ -37,19 +37,19 @@ ABOUT_INTERVALS = (
 
 def calibration_sections(
     model: Model, test_sets: DataSets, decoded: Mapping[str, Decoded]
-) -> list[str]:
-    """Return the sections as Markdown; none without held-out samples."""
+) -> list[Section]:
+    """Return the sections; none without held-out samples."""
     sections = []
     if len(model.calibration_):
         table = model.calibration_.rename(columns={"n_labels": "labelled"})
         if not table["label"].any():
             table = table.drop(columns="label")
-        sections += ["## Calibration", ABOUT_CALIBRATION, markdown_table(table)]
+        sections.append(Section("Calibration", ABOUT_CALIBRATION, [table]))
     coverage = _coverage(model, test_sets, decoded)
     if len(coverage):
         table = coverage.assign(n_labelled=coverage["n_labelled"].astype(int))
         table = table.rename(columns={"n_labelled": "labelled"})
-        sections += ["## Intervals and sets", ABOUT_INTERVALS, markdown_table(table)]
+        sections.append(Section("Intervals and sets", ABOUT_INTERVALS, [table]))
     return sections
 
 

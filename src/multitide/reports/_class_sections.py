@@ -11,12 +11,12 @@ import pandas as pd
 from multitide import plot
 from multitide.data._data_sets import DataSets
 from multitide.data._recordings import recordings_of_rows
-from multitide.model._class_tables import class_table
+from multitide.data._samples import Samples
+from multitide.model._class_tables import class_table, confusion_matrix
 from multitide.model._fitted_model import FittedModel
 from multitide.reports._figures import Draw
-from multitide.reports._markdown import markdown
 from multitide.reports._model_lines import Model
-from multitide.reports._pages import markdown_table
+from multitide.reports._section import Section
 from multitide.tasks import ClassificationTarget
 from multitide.training._decode_samples import Decoded
 
@@ -25,6 +25,8 @@ CURVES: dict[str, Callable[..., object]] = {
     "roc": plot.roc_curve,
 }
 MOST_ROWS = 40  # of the table by class
+MOST_CLASSES = 10  # of a confusion matrix; larger ones are drawn only
+ABOUT_CONFUSION = "Numbers of labels, and their shares of the true class."
 ABOUT_DECISIONS = (
     "The positive class is predicted from this probability on. It was chosen on held-out samples, "
     "on which the measure has the value in the table; with a threshold of 0.5 it would have the "
@@ -34,18 +36,52 @@ ABOUT_DECISIONS = (
 
 def class_sections(
     model: Model, test_sets: DataSets, decoded: Mapping[str, Decoded]
-) -> list[str]:
+) -> list[Section]:
     """Return the sections about thresholds and classes; none for a model of numbers."""
     sections = []
     decisions = decision_rows(model)
     if len(decisions):
-        sections += ["## Decisions", ABOUT_DECISIONS, markdown_table(decisions)]
+        sections.append(Section("Decisions", ABOUT_DECISIONS, [decisions]))
     by_class = _by_class(model, test_sets, decoded)
     if len(by_class):
-        sections += ["## Classes on the test set", markdown_table(by_class)]
-    if sentence := positive_sentence(model):
-        sections.append(markdown(sentence))
+        about = positive_sentence(model)
+        sections.append(Section("Classes on the test set", about, [by_class]))
+    for name, samples in test_sets.items():
+        for task, table in _confusions(model, samples, decoded.get(name, {})).items():
+            of_data = f" of {name}" if name else ""
+            title = f"Confusion of {task}{of_data}"
+            sections.append(Section(title, ABOUT_CONFUSION, [table]))
     return sections
+
+
+def _confusions(
+    model: Model, samples: Samples, decoded: Decoded
+) -> dict[str, pd.DataFrame]:
+    """Return, by task, how many labels of each class got each prediction, with their shares."""
+    tables = {}
+    for task, values in decoded.items():
+        target = model.targets_.target(task)
+        if not isinstance(target, ClassificationTarget):
+            continue
+        if not samples.y[target.task.columns].notna().any(axis=None):
+            continue
+        matrix = confusion_matrix(target, samples, values)
+        if matrix is not None and len(matrix) <= MOST_CLASSES:
+            tables[task] = _with_shares(matrix)
+    return tables
+
+
+def _with_shares(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of a confusion matrix as text, with the share of their row."""
+    totals = matrix.sum(axis=1)
+    table = pd.DataFrame({"true class": [str(name) for name in matrix.index]})
+    for name in matrix:
+        cells = []
+        for count, total in zip(matrix[name], totals, strict=True):
+            share = f" ({count / total:.0%})" if total else ""
+            cells.append(f"{count:.6g}{share}")
+        table[f"predicted {name}"] = cells
+    return table
 
 
 def decision_rows(model: FittedModel) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from multitide.reports._pages import significant, write_pages
+from multitide.reports._section import Section
 
 PAGE = "report.html"
 
@@ -29,6 +30,8 @@ class RunPage:
         What the user should know.
     figures : sequence of path
         PNG files, which are written into the page.
+    sections : sequence of Section
+        Decisions, classes, calibration, intervals: what there is of them.
     tables : mapping of str to DataFrame
         By heading: tasks, labelled samples, members or candidates.
     versions : str
@@ -39,6 +42,7 @@ class RunPage:
     metrics: pd.DataFrame
     to_look_at: Sequence[str]
     figures: Sequence[Path]
+    sections: Sequence[Section]
     tables: Mapping[str, pd.DataFrame]
     versions: str
 
@@ -50,6 +54,7 @@ def write_run_page(page: RunPage, folder: Path) -> Path:
         "headlines": _headlines(page.metrics),
         "metrics": _as_text(page.metrics),
         "to_look_at": page.to_look_at,
+        "sections": [_shown_section(section) for section in page.sections],
         "figures": [(path.stem, _embedded(path)) for path in page.figures],
         "tables": [
             (name, _as_text(table), _word_columns(table))
@@ -60,6 +65,13 @@ def write_run_page(page: RunPage, folder: Path) -> Path:
     }
     write_pages(folder, content, {PAGE: "run.html.j2"})
     return folder / PAGE
+
+
+def _shown_section(section: Section) -> dict[str, object]:
+    tables = []
+    for table in section.tables:
+        tables.append((_as_text(table), _word_columns(table)))
+    return {"title": section.title, "about": section.about, "tables": tables}
 
 
 def _headlines(metrics: pd.DataFrame) -> list[str]:

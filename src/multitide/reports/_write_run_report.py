@@ -40,6 +40,7 @@ from multitide.reports._model_lines import (
     training_sentences,
 )
 from multitide.reports._pages import markdown_table
+from multitide.reports._section import Section
 from multitide.reports._write_run_page import RunPage, write_run_page
 from multitide.tasks import Forecast, Task
 from multitide.tasks._forecast import last_values
@@ -135,26 +136,34 @@ def write_run_report(report: RunReport, folder: Path) -> Path:
         "## Metrics on the test set",
         markdown_table(_judged(metrics)),
         _about_metrics(metrics),
-        *class_sections(report.estimator, report.prepared.test_sets, report.decoded),
     ]
+    known = report.estimator, report.prepared.test_sets, report.decoded
+    about_classes = class_sections(*known)
+    about_calibration = calibration_sections(*known)
+    for section in about_classes:
+        sections += section.as_markdown()
     sentences = _to_look_at(report)
     if sentences:
         items = "\n".join(f"- {markdown(sentence)}" for sentence in sentences)
         sections += ["## To look at", items]
-    test_sets = report.prepared.test_sets
-    sections += calibration_sections(report.estimator, test_sets, report.decoded)
+    for section in about_calibration:
+        sections += section.as_markdown()
     for path in figures:
         sections.append(f"![{path.stem}]({path.relative_to(folder).as_posix()})")
     sections += _parts(report.estimator)
     sections += ["## Repeat it", _repeat(report)]
     path = folder / "report.md"
     write_file(path, "\n\n".join(sections) + "\n")
-    write_run_page(_page(report, sentences, figures), folder)
+    page = _page(report, sentences, figures, [*about_classes, *about_calibration])
+    write_run_page(page, folder)
     return path
 
 
 def _page(
-    report: RunReport, to_look_at: Sequence[str], figures: Sequence[Path]
+    report: RunReport,
+    to_look_at: Sequence[str],
+    figures: Sequence[Path],
+    sections: Sequence[Section],
 ) -> RunPage:
     tables = {
         "Tasks": _by_data_set(report, _described),
@@ -170,6 +179,7 @@ def _page(
         metrics=_judged(report.metrics),
         to_look_at=to_look_at,
         figures=figures,
+        sections=sections,
         tables=tables,
         versions=named_values(installed_versions()),
     )

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from multitide._checks import suggest
 from multitide.errors import DataError, MultitideWarning
+from multitide.tasks._class_decisions import ClassDecisions
 from multitide.tasks._class_losses import ClassLoss
 from multitide.tasks._class_problems import class_problem
 from multitide.tasks._class_weight import ClassWeight
-from multitide.tasks._deciding import DecidingTarget
 from multitide.tasks._label_column import (
     Value,
     distinct_values,
@@ -133,7 +133,7 @@ class Classification(Task):
         return ClassificationTarget(self, config["classes"])
 
 
-class ClassificationTarget(DecidingTarget):
+class ClassificationTarget(ClassDecisions):
     """The classes with their training frequencies and weights.
 
     Attributes
@@ -161,6 +161,7 @@ class ClassificationTarget(DecidingTarget):
         for name in ("bias", "class_weights", "frequencies"):
             self.register_buffer(name, torch.ones(self.n_outputs))
         self.register_buffer("trivial_loss", torch.ones(()))
+        self.add_decision_weights(self.n_outputs)
         self._position = {value: i for i, value in enumerate(self.classes)}
         # Another table or a configuration file may contain the classes 1, 2, ... as text.
         self._position_by_text = {str(value): i for i, value in enumerate(self.classes)}
@@ -264,15 +265,6 @@ class ClassificationTarget(DecidingTarget):
     def forward(self, output: Tensor) -> Tensor:
         """Return class probabilities, shape (batch, n_classes), for logits."""
         return output.softmax(dim=-1)
-
-    def decide(self, decoded: np.ndarray) -> np.ndarray:
-        """Return the position of the predicted class of each row, int64 (n_samples,)."""
-        likely: np.ndarray = decoded.argmax(axis=1)
-        threshold = self.thresholds_or_none[0]
-        if threshold is not None and self.positive is not None:
-            said_yes = decoded[:, self.positive] >= threshold
-            likely = np.where(said_yes, self.positive, 1 - self.positive)
-        return likely
 
     def predictions(self, decoded: np.ndarray) -> dict[str, Column]:
         """Return the most probable class of each row, with the type of the user's classes."""

@@ -306,11 +306,12 @@ class Target(nn.Module, ABC):
         """
 
     def written(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return labels as the user's own values, like those of `to_frame`; None or NaN if missing.
-
-        Shape (n_samples,) or (n_samples, n_columns).
-        """
+        """Return labels in the user's own values, like `to_frame`; None or NaN if missing."""
         return self.truth(labels)
+
+    def as_trained(self, decoded: np.ndarray) -> np.ndarray:
+        """Return predictions as the loss of training judges them; see `ClassDecisions`."""
+        return decoded
 
     def row_losses(self, labels: pd.DataFrame, decoded: np.ndarray) -> np.ndarray:
         """Return `decoded_losses` for labels as the user wrote them."""
@@ -352,12 +353,12 @@ class Target(nn.Module, ABC):
             weights = weights[known]
         n_labelled = len(truth)
         values = self.metric_values(truth, decoded, weights)
-        values["loss"] = weighted_mean(self.decoded_losses(truth, decoded), weights)
+        losses = self.decoded_losses(truth, self.as_trained(decoded))
+        values["loss"] = weighted_mean(losses, weights)
         constant = self.trivial_predictions(n_labelled)
         trivial = self.metric_values(truth, constant, weights)
-        trivial["loss"] = weighted_mean(
-            self.decoded_losses(truth, self.constant(n_labelled)), weights
-        )
+        losses = self.decoded_losses(truth, self.constant(n_labelled))
+        trivial["loss"] = weighted_mean(losses, weights)
         return metric_table(values, trivial, n_labelled)
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:

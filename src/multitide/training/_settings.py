@@ -82,9 +82,10 @@ class Training(Part):
         there is none: by temperature for several classes, by Platt's curve or isotonic regression
         for two classes and for each label of a multi-label task. A task is calibrated only if its
         log loss, on folds that the calibrator was not fitted to, falls by more than the standard
-        error of its fall. Tasks with ``class_weight`` are left as they are. The same samples give
-        the scores that `predict_interval` needs. "intervals": only these scores; probabilities stay
-        as trained. "none": neither.
+        error of its fall. Calibrated probabilities of a task with ``class_weight`` are those of
+        unweighted labels (several classes are shifted for that), and its classes are predicted by
+        probability times weight. The same samples give the scores that `predict_interval` needs.
+        "intervals": only these scores; probabilities stay as trained. "none": neither.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +15,7 @@ from multitide.study.results._metric_values import FoldAnswers, encode_labels
 from multitide.study.runs._fits import Fit
 from multitide.study.runs._plan import RunName
 from multitide.tasks import Target
+from multitide.tasks._deciding import DecidingTarget
 
 
 @dataclass(frozen=True)
@@ -154,10 +156,20 @@ class Evidence:
             weights = self.protocol.question(task).weights(fold)
             if weights is not None:
                 weights = weights[known]
-            target = self.targets[task, fold]
+            target = self._deciding(arm, task, seed, fold)
             written = target.written(self.protocol.question(task).labels(fold))[known]
             folds.append(FoldAnswers(target, labels[known], answers, weights, written))
         return folds
+
+    def _deciding(self, arm: str, task: str, seed: int, fold: int) -> Target:
+        """Return the target of a fold with the thresholds that the fit of an arm has chosen."""
+        target = self.targets[task, fold]
+        fit = self.fit(arm, task, seed, fold)
+        chosen = fit.facts.get("thresholds", {}).get(task) if fit is not None else None
+        if chosen is not None and isinstance(target, DecidingTarget):
+            target = copy.deepcopy(target)
+            target.set_thresholds(chosen)
+        return target
 
     def diverged(self) -> list[str]:
         """Return a sentence for every arm with fits whose training diverged."""

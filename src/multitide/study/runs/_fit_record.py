@@ -52,6 +52,7 @@ class _FitRecord(BaseModel):
     validation_loss: dict[str, float] = {}
     diverged: str = ""
     weights: dict[str, dict[str, float]] = {}
+    thresholds: dict[str, list[Annotated[float, Field(ge=0, le=1)] | None]] = {}
     affinity: dict[str, list[JsonValue]] = {}
     classes: dict[str, list[JsonValue]] = {}
     warnings: list[str] = []

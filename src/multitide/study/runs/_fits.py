@@ -45,6 +45,8 @@ class FitFacts(BaselineFacts, total=False):
         By task, at its best epoch.
     weights : dict of str to dict of str to float
         By question, the weights of the members of an ensemble.
+    thresholds : dict of str to list
+        By question with a rule, the thresholds that its validation set has chosen; None: 0.5.
     affinity : dict of str to list
         Affinities, cosines and gradient norms, if they were recorded.
     warnings : list of str
@@ -69,6 +71,7 @@ class FitFacts(BaselineFacts, total=False):
     best_epoch: dict[str, int]
     validation_loss: dict[str, float]
     weights: dict[str, dict[str, float]]
+    thresholds: dict[str, list[float | None]]
     affinity: dict[str, list[Any]]
     warnings: list[str]
     versions: dict[str, str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from multitide.data._recordings import recordings_of_rows
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.data._weights import weights_of
+from multitide.fitting._decide import decide
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.study.design._mixture import Mixture
 from multitide.study.design._protocol import Question
@@ -46,12 +48,15 @@ def answer_with_mixture(
         on_test.append(answers_of(estimator, questions, _test_sets(data), targets))
     answers = {}
     totals["validation_loss"], totals["weights"] = {}, {}
+    totals["thresholds"] = {}
     for question in questions:
         name = question.name
         weights = [1 / len(members)] * len(members)
         parts = _held_out(members, question, data, targets)
         if parts:
             weights, totals["validation_loss"][name] = shares_of_fits(parts, seed)
+            if thresholds := _thresholds(parts, weights):
+                totals["thresholds"][name] = thresholds
         totals["weights"][name] = dict(zip(mixture.members, weights, strict=True))
         answers[name] = _mean([each[name] for each in on_test], weights)
     histories = []
@@ -103,6 +108,16 @@ def _held_out(
         decoded = answers[question.name][labelled]
         parts.append(HeldOut(target, truth[labelled], recordings, decoded, weights))
     return parts
+
+
+def _thresholds(
+    parts: Sequence[HeldOut], weights: Sequence[float]
+) -> list[float | None]:
+    """Return what the validation rows choose for the mean of the members; empty without a rule."""
+    decoded = _mean([part.decoded for part in parts], weights)
+    target = copy.deepcopy(parts[0].target)
+    decisions = decide(target, parts[0].truth, decoded, parts[0].weights)
+    return [decision["threshold"] for decision in decisions]
 
 
 def _mean(values: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:

@@ -18,6 +18,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._weights import weights_of
 from multitide.errors import DataError
+from multitide.fitting._decide import has_rule
 from multitide.representations import BackboneEncoder, LinearHeads
 from multitide.representations._vectors import Vectors
 from multitide.study.design._baselines import Baseline
@@ -30,6 +31,7 @@ from multitide.study.runs._mixture import answer_with_mixture
 from multitide.study.runs._training import answers_of, job_data, trained
 from multitide.tasks import Target
 from multitide.tasks._classification import ClassificationTarget
+from multitide.tasks._deciding import DecidingTarget
 from multitide.training._affinity import AffinityRecorder
 
 # Answers by question, the training history, and what is known about the training.
@@ -157,7 +159,20 @@ def _answer_with_network(
         facts["affinity"] = _affinity(recorder, list(job.names))
     test_sets = {each.name: each.test_set for each in data}
     answers = answers_of(estimator, questions, test_sets, targets)
+    facts["thresholds"] = _thresholds(estimator, questions)
     return answers, estimator.history_, facts
+
+
+def _thresholds(
+    estimator: MultiTaskEstimator, questions: Sequence[Question]
+) -> dict[str, list[float | None]]:
+    """Return what the validation set has chosen for the questions whose task has a rule."""
+    chosen = {}
+    for question in questions:
+        target = estimator.targets_.target(question.task.name)
+        if has_rule(question.task) and isinstance(target, DecidingTarget):
+            chosen[question.name] = target.thresholds_or_none
+    return chosen
 
 
 def _answer_with_probe(

@@ -1,0 +1,159 @@
+"""How far parts of the training set lie from the whole, by size: what chance alone explains.
+
+Rows of a series depend on each other, and machines differ. New data of a size are like a part of
+the training set of that size: neighbouring samples, or samples of a series. Few such parts, or
+parts that resemble their neighbours, say little about how far the next one may lie.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
+
+MOST_PARTS = 20  # of each size
+LEAST_PARTS = 8  # of the largest size
+Order: TypeAlias = Literal["neighbours", "series"]
+Unit: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Parts(BaseModel):
+    """The differences of parts of one size from the training set.
+
+    Attributes
+    ----------
+    order : {"neighbours", "series"}
+        Whether they are neighbouring samples, or samples of the same series.
+    n_samples : int
+        Their size.
+    n_parts : float
+        How many independent ones they are worth.
+    distance, distance_spread : float
+        Mean and standard deviation of the distances of their distributions from the rest.
+    level, spread, missing : float
+        Standard deviations of :class:`Features`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    order: Order
+    n_samples: PositiveInt
+    n_parts: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    distance: Unit
+    distance_spread: Unit
+    level: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
+    spread: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
+    missing: Unit
+
+
+class Features(NamedTuple):
+    """Three numbers of each sample, (n_samples,); NaN where a sample has none.
+
+    Attributes
+    ----------
+    level, spread : ndarray
+        Mean and standard deviation of its values, on a scale on which large ones are logarithms.
+    missing : ndarray
+        Share of missing values.
+    """
+
+    level: np.ndarray
+    spread: np.ndarray
+    missing: np.ndarray
+
+    def means(self, rows: slice) -> np.ndarray:
+        """Return the mean features of some samples, (3,)."""
+        found = []
+        for feature in self:
+            own = feature[rows]
+            own = own[~np.isnan(own)]
+            found.append(own.mean() if len(own) else np.nan)
+        return np.array(found)
+
+
+def parts_of(
+    features: Features,
+    distances: np.ndarray,
+    starts: np.ndarray,
+    size: int,
+    order: Order,
+    n_samples: int,
+) -> Parts:
+    """Summarise parts of one size.
+
+    Parameters
+    ----------
+    features : Features
+        Of all samples, in the order of the parts.
+    distances : ndarray, shape (n_parts,)
+        Distance of each part from the rest.
+    starts : ndarray of int, shape (n_parts,)
+        Their first samples.
+    size : int
+        Their number of samples.
+    order : str
+        What they are.
+    n_samples : int
+        How many samples of the training set they stand for.
+    """
+    means = np.array([features.means(slice(i, i + size)) for i in starts])
+    share = min(_independent_share(column) for column in means.T)
+    level, spread, missing = (_deviation(column) for column in means.T)
+    return Parts(
+        order=order,
+        n_samples=n_samples,
+        n_parts=max(share * len(starts), 1.0),
+        distance=float(distances.mean().clip(0, 1)),
+        distance_spread=min(_deviation(distances), 1.0),
+        level=level,
+        spread=spread,
+        missing=min(missing, 1.0),
+    )
+
+
+def starts_of_neighbours(n_used: int, size: int) -> np.ndarray:
+    """Return the first samples of parts that do not overlap, evenly spaced."""
+    n_parts = min(MOST_PARTS, n_used // size)
+    return np.unique(np.linspace(0, n_used - size, n_parts).round().astype(int))
+
+
+def starts_of_series(codes: np.ndarray, size: int) -> np.ndarray:
+    """Return the first samples of parts that begin with a series and do not overlap.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n_used,)
+        The series of each sample, sorted.
+    size : int
+        Number of samples of a part; of a longer series it is the first ones, shorter ones are
+        joined.
+    """
+    begins = np.flatnonzero(np.diff(codes, prepend=-1))
+    starts: list[int] = []
+    for begin in begins:
+        fits = begin + size <= len(codes)
+        if fits and (not starts or begin >= starts[-1] + size):
+            starts.append(int(begin))
+    chosen = np.linspace(0, len(starts) - 1, min(MOST_PARTS, len(starts)))
+    return np.array(starts, dtype=int)[chosen.round().astype(int)]
+
+
+def _deviation(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1)) if len(known) > 1 else 0.0
+
+
+def _independent_share(values: np.ndarray) -> float:
+    """Return (1 - r) / (1 + r) for the correlation r of parts with the next one; at most 1.
+
+    The estimate of a short series is too small by about (1 + 3 r) / n, which is added.
+    """
+    known = values[~np.isnan(values)]
+    if len(known) < LEAST_PARTS or known.std() == 0:
+        return 1.0
+    off = known - known.mean()
+    r = float((off[1:] * off[:-1]).sum() / (off**2).sum())
+    r = float(np.clip(r + max(0.0, 1 + 3 * r) / len(known), 0.0, 0.99))
+    if r < 2 / len(known) ** 0.5 and len(known) < MOST_PARTS:
+        return 1.0  # no more than chance
+    return (1 - r) / (1 + r)
