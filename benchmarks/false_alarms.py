@@ -32,7 +32,7 @@ from multitide.backbones import FCN
 from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study import compare
 
-ARMS = {
+ARMS: dict[str, Any] = {
     "one": {"sharing": "hard"},
     "other": {"sharing": "hard", "random_state": 10_000},
 }

@@ -18,6 +18,7 @@ import time
 import warnings
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.study import Comparison, compare
 from multitide.study.results._tables import verdict_of_row
 
-ARMS = {
+ARMS: dict[str, Any] = {
     "hard": "hard",
     "by_cause": {"groups": [["fault", "severity", "remaining_life"], ["operator"]]},
 }
