@@ -135,7 +135,8 @@ def starts_of_series(codes: np.ndarray, size: int) -> np.ndarray:
         if fits and (not starts or begin >= starts[-1] + size):
             starts.append(int(begin))
     chosen = np.linspace(0, len(starts) - 1, min(MOST_PARTS, len(starts)))
-    return np.array(starts, dtype=int)[chosen.round().astype(int)]
+    result: np.ndarray = np.array(starts, dtype=int)[chosen.round().astype(int)]
+    return result
 
 
 def _deviation(values: np.ndarray) -> float:
