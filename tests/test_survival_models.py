@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 import multitide as mt
 from makers import make_arrays, small
 from multitide.cli import app
-from multitide.ensemble._average import aligned, reference_targets
+from multitide.ensemble._average import reference_targets
+from multitide.model._aligned import aligned
 from refusals import refused
 
 STAY = mt.Survival("stay", time="hours", event="left", n_bins=5)

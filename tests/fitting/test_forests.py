@@ -464,7 +464,7 @@ def test_leaves_answer_with_the_known_labels_of_their_rows() -> None:
     estimator = small(tasks=SEVERAL[1:], backbone=spec, validation=None).fit(samples)
     (network,) = estimator.model_.network_list
     (features,) = network.features(torch.tensor(samples.gather(slice(None))))
-    leaf = heads(estimator)["next"].forest._leaves(features).numpy()
+    leaf = heads(estimator)["next"].forest.leaves(features).numpy()
     predicted = estimator.predict(samples)
     for step in predicted:
         means = samples.y[step].astype(float).groupby(leaf).mean()

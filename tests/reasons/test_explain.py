@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 
 import multitide as mt
 from multitide.data._data_sets import DataSets
@@ -26,7 +27,7 @@ N, STEPS = 60, 8
 Formula = Callable[[mt.Samples], np.ndarray]
 
 
-class Known(FittedModel):
+class Known(FittedModel, BaseEstimator):  # type: ignore[misc]
     """A fitted model that predicts "load" by a formula, and counts its calls."""
 
     def __init__(self, samples: mt.Samples, formula: Formula) -> None:
@@ -43,6 +44,9 @@ class Known(FittedModel):
             )
         ]
         self.n_calls = 0
+
+    def fit(self) -> None:
+        """Let scikit-learn see that this is an estimator."""
 
     def decode_data_sets(self, data_sets: DataSets) -> dict[str, Decoded]:
         self.n_calls += 1

@@ -326,7 +326,7 @@ def _lost(channels: list[str], scale: str) -> str:
     names = in_backticks(channels)
     if scale == "none":
         return (
-            f"{names}: float32 cannot hold how the values vary, so that most become equal. "
+            f"{names}: float32 cannot hold how the values vary: rounding errors are too large. "
             f'Use another `inputs.scale` than "none", or subtract a constant yourself.'
         )
     return (

@@ -32,11 +32,7 @@ from multitide.ensemble._fit_members import fit_members
 from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
 from multitide.ensemble._portfolio import best_members, check_base
 from multitide.ensemble._progress import show_fit
-from multitide.ensemble._store import (
-    EnsembleResult,
-    read_ensemble,
-    write_ensemble,
-)
+from multitide.ensemble._store import EnsembleResult, read_ensemble, write_ensemble
 from multitide.errors import ParameterError
 from multitide.exporting._exportable import ExportableModel
 from multitide.fitting._data_sets import (

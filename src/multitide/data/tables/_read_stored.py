@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
+from multitide._checks import as_path
 from multitide._result_folder import replaced_folder, writable
 from multitide.data._samples import Samples
 from multitide.data._to_pandas import to_pandas
@@ -77,9 +78,10 @@ def read_stored(
     StoreError
         If the store cannot be written, or something else has its name.
     """
+    place = as_path("store", store)
     path = _path(data, reading)
     source = _source(path, labels, reading, only_present=only_present)
-    folder = Path(store) / _name(path, source)
+    folder = place / _name(path, source)
     with writable(folder, "store"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")):

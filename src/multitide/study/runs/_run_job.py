@@ -169,8 +169,10 @@ def _thresholds(
     """Return what the validation set has chosen for the questions whose task has a rule."""
     chosen = {}
     for question in questions:
+        if not has_rule(question.task):
+            continue
         target = estimator.targets_.target(question.task.name)
-        if has_rule(question.task) and isinstance(target, DecidingTarget):
+        if isinstance(target, DecidingTarget):
             chosen[question.name] = target.thresholds_or_none
     return chosen
 
