@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from multitide.backbones._imputation import last_measured_by_count
 
@@ -76,7 +77,12 @@ def longest_stretch(marks: Tensor) -> Tensor:
         return marks[..., 0]
     last = _latest(marks[..., :-1])
     steps = torch.arange(1, n_steps, dtype=last.dtype, device=marks.device)
-    return (steps - last).amax(dim=-1).to(marks.dtype)
+    distances = steps - last
+    if (
+        torch.compiler.is_compiling()
+    ):  # also true in an export, whose series may have one step
+        distances = F.pad(distances, (1, 0))
+    return distances.amax(dim=-1).to(marks.dtype)
 
 
 def _latest(marks: Tensor) -> Tensor:
