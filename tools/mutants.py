@@ -50,7 +50,16 @@ MODULES = {
             "tests/study/results/test_crossed_parts.py",
         ],
     ),
-    "metrics": ("multitide.tasks._metrics", ["tests/tasks/test_metrics.py"]),
+    "metrics": (
+        "multitide.tasks._metrics",
+        [
+            "tests/tasks/test_metrics.py",
+            "tests/tasks/test_regression.py",
+            "tests/tasks/test_classification.py",
+            "tests/tasks/test_ranking.py",
+            "tests/tasks/test_reliability.py",
+        ],
+    ),
     "scores": (
         "multitide.calibration._scores",
         ["tests/calibration/test_scores.py", "tests/calibration/test_conformity.py"],

@@ -70,7 +70,10 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield LocalEngine(2)
     else:
         ray = pytest.importorskip("ray")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        with pytest.MonkeyPatch.context() as patch:
+            # Its processes import this file, and what it imports.
+            patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+            ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         yield RayEngine()
         ray.shutdown()
 

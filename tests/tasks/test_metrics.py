@@ -26,6 +26,8 @@ from multitide.tasks._metrics import (
     classification_metrics,
     forecast_metrics,
     log_losses,
+    multi_label_metrics,
+    quantile_metrics,
     regression_metrics,
 )
 from multitide.tasks._quoted_metrics import QUOTED
@@ -263,3 +265,42 @@ def test_a_metric_against_its_loss_is_explained(
     assert ("disagree for state" in sentence) == said
     undefined = table.assign(value=np.nan)
     assert disagreement(undefined) == ""
+
+
+@pytest.mark.parametrize("is_weighed", [False, True])
+def test_metrics_of_several_labels_are_those_of_scikit_learn(is_weighed: bool) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (80, 3)).astype(float)
+    said = np.clip(truth * 0.3 + rng.random((80, 3)) * 0.7, 0.01, 0.99)
+    weights = rng.random(80) if is_weighed else None
+    found = multi_label_metrics(truth, said, weights)
+    yes = said > 0.5
+    known = {
+        "f1_macro": sk.f1_score(truth, yes, average="macro", sample_weight=weights),
+        "exact_match": sk.accuracy_score(truth, yes, sample_weight=weights),
+        "hamming_loss": sk.hamming_loss(truth, yes, sample_weight=weights),
+        "roc_auc": sk.roc_auc_score(truth, said, sample_weight=weights),
+    }
+    assert {name: found[name] for name in known} == pytest.approx(known)
+
+
+def test_missing_labels_are_neither_right_nor_wrong() -> None:
+    truth = np.array([[1, np.nan], [0, 0], [np.nan, 1]])
+    said = np.array([[0.9, 0.9], [0.1, 0.8], [0.9, 0.7]])
+    found = multi_label_metrics(truth, said)
+    assert found["exact_match"] == pytest.approx(2 / 3)
+    assert found["hamming_loss"] == pytest.approx(1 / 4)
+
+
+def test_a_quantile_metric_counts_what_is_between_the_outermost() -> None:
+    labels = np.array([0.0, 2.0, 5.0, 8.0, 9.0])
+    predictions = np.array([[1.0, 2.0, 4.0]] * 2 + [[4.0, 5.0, 8.0]] * 3)
+    found = quantile_metrics(labels, predictions, [0.1, 0.5, 0.9])
+    assert found["coverage"] == pytest.approx(3 / 5)
+    assert found["width"] == pytest.approx((2 * 3 + 3 * 4) / 5)
+    unbounded = np.where(predictions == 8, np.inf, predictions)
+    for figures in (
+        quantile_metrics(labels, unbounded, [0.1, 0.5, 0.9]),
+        quantile_metrics(labels[:0], predictions[:0], [0.1, 0.5, 0.9]),
+    ):
+        assert all(np.isnan(value) for value in figures.values())

@@ -8,7 +8,8 @@ from scipy import stats
 from multitide.model._parts import Parts
 from multitide.model._profile import ColumnProfile, Difference, difference
 
-FALSE_ALARMS = 0.05  # of new data without drift, over all of their columns
+# Of new data without drift, over all of their columns; distances are skewed, which adds some.
+FALSE_ALARMS = 0.03
 N_MEASURES = 4  # of a column
 # Differences up to these are never drift, however small those between parts of the training set:
 # of distributions, of levels and of spreads (in interquartile ranges), of shares of missing values.
@@ -30,7 +31,7 @@ def score_of(
     spread within samples, and the share of missing values. A limit is that of a prediction interval
     for one more part of the training set, of the size of the new data (Student's t with as many
     degrees of freedom as there are independent parts, less one); all columns together exceed any of
-    them in at most `FALSE_ALARMS` of the cases, if parts are normally distributed.
+    them in `FALSE_ALARMS` of the cases, if parts are normally distributed.
 
     Parameters
     ----------

@@ -155,6 +155,6 @@ def _independent_share(values: np.ndarray) -> float:
     off = known - known.mean()
     r = float((off[1:] * off[:-1]).sum() / (off**2).sum())
     r = float(np.clip(r + max(0.0, 1 + 3 * r) / len(known), 0.0, 0.99))
-    if r < 2 / len(known) ** 0.5 and len(known) < MOST_PARTS:
+    if r < 2 / len(known) ** 0.5:
         return 1.0  # no more than chance
     return (1 - r) / (1 + r)

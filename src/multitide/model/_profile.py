@@ -34,6 +34,7 @@ from multitide.model._parts import (
 
 N_QUANTILES = 101
 N_SIZES = 8  # of parts
+ENOUGH = 0.8  # of the largest number of parts
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Kind: TypeAlias = Literal["number", "category"]
 Source: TypeAlias = Literal[
@@ -86,12 +87,22 @@ class ColumnProfile(BaseModel):
         return self
 
     def parts_for(self, n_samples: int) -> list[Parts]:
-        """Return the parts of each order that new samples are like: the next smaller ones."""
-        found: dict[str, Parts] = {}
+        """Return, for each order, the parts that new samples are like.
+
+        They are no larger than the new data (or the smallest ones), and of these the largest of
+        which there are about as many as of any: smaller parts lie no nearer, but a few large ones
+        say less.
+        """
+        by_order: dict[str, list[Parts]] = {}
         for each in self.parts:
-            if each.order not in found or each.n_samples <= n_samples:
-                found[each.order] = each
-        return list(found.values())
+            sizes = by_order.setdefault(each.order, [])
+            if not sizes or each.n_samples <= n_samples:
+                sizes.append(each)
+        found = []
+        for sizes in by_order.values():
+            most = max(each.n_parts for each in sizes)
+            found.append([each for each in sizes if each.n_parts >= ENOUGH * most][-1])
+        return found
 
     def features(self, values: np.ndarray) -> Features:
         """Return the features of samples, from their values, (n_samples, n_values)."""

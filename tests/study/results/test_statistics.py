@@ -139,6 +139,15 @@ def test_the_interval_of_these_models_is_a_t_interval_over_groups() -> None:
     assert found == pytest.approx(tuple(known))
 
 
+def test_a_weight_counts_like_repeated_rows() -> None:
+    differences = rng().normal(size=(3, 24))
+    groups, weights = np.arange(24) // 4, rng().integers(1, 4, 24)
+    weighed = row_table(differences, groups, weights=weights.astype(float))
+    repeated = row_table(differences.repeat(weights, axis=1), groups.repeat(weights))
+    for field in ("gains", "influence", "weights"):
+        np.testing.assert_allclose(getattr(weighed, field), getattr(repeated, field))
+
+
 def test_only_groups_vary_then_it_is_the_paired_t_test_over_groups() -> None:
     half = rng().normal(size=7)
     alone = 0.4 + np.concatenate([half, [0.0], -half])  # not skewed
