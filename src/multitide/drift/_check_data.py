@@ -46,8 +46,8 @@ def check_data(
     of the shares of missing values. A score of 2 is the limit for one more part of the training set
     of the same size, be it neighbouring samples or samples of one series, which all columns
     together exceed in some 3 % of the cases. Few parts, or parts that resemble their neighbours,
-    have high limits: what training has seen of five machines says little about a sixth. So the score
-    allows for rows that depend on each other and for series that differ.
+    have high limits: what training has seen of five machines says little about a sixth. So the
+    score allows for rows that depend on each other and for series that differ.
 
     Parameters
     ----------
