@@ -34,7 +34,8 @@ def run(path: Path, samples: mt.Samples, **inputs: Any) -> list[np.ndarray]:
 
 
 def assert_same(found: list[np.ndarray], decoded: dict[str, np.ndarray]) -> None:
-    for values, expected in zip(found, decoded.values(), strict=True):
+    assert len(found) >= len(decoded)  # intervals come after the tasks
+    for values, expected in zip(found, decoded.values(), strict=False):
         scale = np.maximum(np.abs(expected), 1)
         assert (np.abs(values - expected) <= TOLERANCE * scale).all()
 

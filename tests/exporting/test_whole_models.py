@@ -87,6 +87,8 @@ def test_boosted_trees_and_decisions(tmp_path: Path) -> None:
     other = state["classes"][1 - place]
     decided = np.where(found[:, place] >= 0.3, "high", other)
     assert decided.tolist() == model.predict(samples)["state"].tolist()
+    with refused("`int8`", "trees"):
+        model.export(tmp_path / "small.onnx", int8=True)
 
 
 BACKBONES = {

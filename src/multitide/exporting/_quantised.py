@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multitide.errors import ParameterError
+
 if TYPE_CHECKING:
     import onnx
 
@@ -15,7 +17,13 @@ OPERATORS = ["MatMul", "Gemm", "Conv", "LSTM"]
 
 
 def quantised(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph with weights in int8; the scales of activations are found as it runs."""
+    """Return a graph with weights in int8; the scales of activations are found as it runs.
+
+    Raises
+    ------
+    ParameterError
+        If it has no such weights, as a model of trees.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -30,6 +38,13 @@ def quantised(graph: onnx.ModelProto) -> onnx.ModelProto:
             found = onnx.load(path)
     finally:
         logging.disable(before)
+    if not any(
+        each.data_type == onnx.TensorProto.INT8 for each in found.graph.initializer
+    ):
+        raise ParameterError(
+            "`int8` must be left out for a model without a network or linear heads: "
+            "trees have no weights to round."
+        )
     del found.metadata_props[:]
     found.metadata_props.extend(graph.metadata_props)
     return found
