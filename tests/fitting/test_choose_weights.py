@@ -33,6 +33,15 @@ def test_many_rows_lead_to_the_weights_of_least_squares() -> None:
     assert weights == pytest.approx([0.5, 0, 0.5], abs=0.12)
 
 
+@pytest.mark.parametrize("n_fits", [1, 2, 10, 21, 200])
+def test_any_number_of_equally_good_fits_has_weights(n_fits: int) -> None:
+    truth = np.zeros(60)
+    fits = [noisy(truth, 1.0, seed) for seed in range(n_fits)]
+    weights = choose_weights(fits, squared(truth), np.arange(60), 0)
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= 0).all()
+
+
 def test_few_rows_change_the_start_only_a_little() -> None:
     truth = np.zeros(8)
     fits = [noisy(truth, 1.0, seed) for seed in range(4)]

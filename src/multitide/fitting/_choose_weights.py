@@ -34,7 +34,7 @@ def choose_weights(
     3. The weights move from there towards those of greedy selection, the further the more rows
        contribute to the loss.
 
-    Weights below `LEAST_SHARE` become 0. docs/guide/defaults.md compares the rule with others.
+    Weights below `LEAST_SHARE`, or half an equal share if that is less, become 0. docs/guide/defaults.md compares the rule with others.
 
     Parameters
     ----------
@@ -70,7 +70,8 @@ def choose_weights(
     weights = np.zeros(len(predictions))
     weights[places] = n_rows * selected + PRIOR_ROWS * prior
     weights /= weights.sum()
-    weights[weights < LEAST_SHARE] = 0
+    # Of many fits that are equally good, each has a small weight: half an equal share is enough.
+    weights[weights < min(LEAST_SHARE, 0.5 / len(weights))] = 0
     shares: np.ndarray = weights / weights.sum()
     return shares
 
