@@ -34,7 +34,8 @@ def choose_weights(
     3. The weights move from there towards those of greedy selection, the further the more rows
        contribute to the loss.
 
-    Weights below `LEAST_SHARE`, or half an equal share if that is less, become 0. docs/guide/defaults.md compares the rule with others.
+    Weights below `LEAST_SHARE`, or half an equal share if that is less, become 0.
+    docs/guide/defaults.md compares the rule with others.
 
     Parameters
     ----------
