@@ -174,8 +174,30 @@ def test_a_sixth_machine_says_little_and_says_so() -> None:
     column = profile(offsets + 0.1 * rng.normal(size=(75, 8)), series=offsets[:, 0])
     new = 0.1 * rng.normal(size=(15, 8))
     assert score(column, new + 2.5) < THRESHOLD
-    assert score(column, new + 1e4) > THRESHOLD
+    assert score(column, new + 200) > THRESHOLD
     assert min(each.n_parts for each in column.parts_for(15)) <= 5
+
+
+def test_what_no_season_explains_is_found_in_a_single_slow_series() -> None:
+    """A temperature of half a year: a part of it says nothing about the next month."""
+    rng = np.random.default_rng(0)
+    season = np.sin(np.linspace(0, 3, 600))[:, None]
+    slow = 15 + 15 * season + rng.normal(size=(600, 24))
+    column = profile(slow[:500], series=np.zeros(500, dtype=int))
+    new = slow[500:]
+    assert score(column, new) < THRESHOLD
+    assert score(column, 1000 * new) > THRESHOLD
+    assert score(column, np.zeros_like(new)) > THRESHOLD
+    assert score(column, np.full_like(new, np.nan)) > THRESHOLD
+
+
+def test_a_channel_that_is_often_constant_may_be_so() -> None:
+    """Weeks without rain are in training, so that another one is no drift."""
+    rng = np.random.default_rng(0)
+    rains = (np.arange(600) // 50 % 2 == 1)[:, None]
+    rain = np.where(rains, rng.exponential(size=(600, 24)), 0)
+    column = profile(rain, series=np.zeros(600, dtype=int))
+    assert score(column, np.zeros((50, 24))) < THRESHOLD
 
 
 def test_a_series_that_training_has_not_seen_turn_is_not_judged() -> None:

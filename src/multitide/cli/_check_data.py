@@ -100,6 +100,13 @@ def _show(found: DriftReport) -> None:
             f"\nThe training data are worth fewer than {FEW_PARTS} independent recordings of this "
             "size: too few to judge any but large differences."
         )
+    unknown = found.table.loc[found.table["usual"] == float("inf"), "name"]
+    if len(unknown):
+        say(
+            "\nThe training data are too short to show how far these usually vary: "
+            f"{', '.join(unknown)}. Only missing values, constant values and values of another "
+            "magnitude count as drift there."
+        )
     if n_drifted:
         say(
             f"\nDrift: {n_drifted} of {len(found.table)} columns have a score above "

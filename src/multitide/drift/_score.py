@@ -10,10 +10,15 @@ from multitide.model._profile import ColumnProfile, Difference, difference
 
 # Of new data without drift, over all of their columns; distances are skewed, which adds some.
 FALSE_ALARMS = 0.03
-N_MEASURES = 4  # of a column
+N_MEASURES = 5  # of a column
 # Differences up to these are never drift, however small those between parts of the training set:
-# of distributions, of levels and of spreads (in interquartile ranges), of shares of missing values.
+# of distributions, of levels and of spreads (in interquartile ranges), of shares of missing values
+# and of constant samples.
 LEAST_DISTANCE, LEAST_LEVEL, LEAST_SPREAD, LEAST_MISSING = 0.2, 0.3, 0.3, 0.04
+LEAST_CONSTANT = 0.3
+LEAST_FAR = (
+    0.05  # share of values in another order of magnitude: no chance explains more
+)
 THRESHOLD = 2.0  # the score of a difference that chance just explains
 
 
@@ -27,11 +32,13 @@ def score_of(
 ) -> tuple[float, float, Difference]:
     """Return the score of new values, the distance that is usual, and the difference.
 
-    Four measures are compared with their limit: the distance of the distributions, the level, the
-    spread within samples, and the share of missing values. A limit is that of a prediction interval
-    for one more part of the training set, of the size of the new data (Student's t with as many
-    degrees of freedom as there are independent parts, less one); all columns together exceed any of
-    them in `FALSE_ALARMS` of the cases, if parts are normally distributed.
+    Five measures are compared with their limit: the distance of the distributions, the level, the
+    spread within samples, and the shares of missing values and of constant samples. A limit is
+    that of a prediction interval for one more part of the training set, of the size of the new data
+    (Student's t with as many degrees of freedom as there are independent parts, less one); all
+    columns together exceed any of them in `FALSE_ALARMS` of the cases, if parts are normally
+    distributed. Values far beyond the range of training need no such limit, because no part of the
+    training set has any.
 
     Parameters
     ----------
@@ -47,17 +54,19 @@ def score_of(
         Whether the share of missing values counts.
     """
     found = difference(column, values)
-    level, spread, missing = column.features(values).means(slice(None))
+    features = column.features(values)
+    level, spread, missing, constant = features.means(slice(None))
     parts = column.parts_for(n_samples)
     limit = LEAST_DISTANCE
     for each in parts:
         chance = _factor(each, n_columns, sides=1) * each.distance_spread
         limit = max(limit, each.distance + _finite(chance))
-    measures = [found.distance / limit]
+    measures = [found.distance / limit, found.far / LEAST_FAR]
     for value, known, least, name in (
         (level, column.level, LEAST_LEVEL, "level"),
         (spread, column.spread, LEAST_SPREAD, "spread"),
         (missing, column.missing if with_missing else None, LEAST_MISSING, "missing"),
+        (constant, column.constant, LEAST_CONSTANT, "constant"),
     ):
         if known is None or np.isnan(value):
             continue

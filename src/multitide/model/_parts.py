@@ -31,7 +31,7 @@ class Parts(BaseModel):
         How many independent ones they are worth.
     distance, distance_spread : float
         Mean and standard deviation of the distances of their distributions from the rest.
-    level, spread, missing : float
+    level, spread, missing, constant : float
         Standard deviations of :class:`Features`.
     """
 
@@ -44,10 +44,11 @@ class Parts(BaseModel):
     level: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
     spread: Annotated[NonNegativeFloat, Field(allow_inf_nan=False)]
     missing: Unit
+    constant: Unit = 0.0
 
 
 class Features(NamedTuple):
-    """Three numbers of each sample, (n_samples,); NaN where a sample has none.
+    """Four numbers of each sample, (n_samples,); NaN where a sample has none.
 
     Attributes
     ----------
@@ -55,14 +56,17 @@ class Features(NamedTuple):
         Mean and standard deviation of its values, on a scale on which large ones are logarithms.
     missing : ndarray
         Share of missing values.
+    constant : ndarray
+        Whether all its values are equal, 0 or 1.
     """
 
     level: np.ndarray
     spread: np.ndarray
     missing: np.ndarray
+    constant: np.ndarray
 
     def means(self, rows: slice) -> np.ndarray:
-        """Return the mean features of some samples, (3,)."""
+        """Return the mean features of some samples, (4,)."""
         found = []
         for feature in self:
             own = feature[rows]
@@ -98,7 +102,7 @@ def parts_of(
     """
     means = np.array([features.means(slice(i, i + size)) for i in starts])
     share = min(_independent_share(column) for column in means.T)
-    level, spread, missing = (_deviation(column) for column in means.T)
+    level, spread, missing, constant = (_deviation(column) for column in means.T)
     return Parts(
         order=order,
         n_samples=n_samples,
@@ -108,6 +112,7 @@ def parts_of(
         level=level,
         spread=spread,
         missing=min(missing, 1.0),
+        constant=min(constant, 1.0),
     )
 
 

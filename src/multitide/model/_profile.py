@@ -35,6 +35,8 @@ from multitide.model._parts import (
 N_QUANTILES = 101
 N_SIZES = 8  # of parts
 ENOUGH = 0.8  # of the largest number of parts
+FAR = 10.0  # ranges of training
+LEAST_VALUES = 8  # different ones, for a range that says something
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Kind: TypeAlias = Literal["number", "category"]
 Source: TypeAlias = Literal[
@@ -59,6 +61,8 @@ class ColumnProfile(BaseModel):
         The categories, and the share of each among the known values.
     level, spread : float
         Means of the :class:`Features` of samples; NaN stands as None.
+    constant : float
+        Share of the samples whose values are all equal; None if samples have one value.
     parts : list of Parts
         How far parts lie from the whole, by order and size, the smallest first.
     """
@@ -74,6 +78,7 @@ class ColumnProfile(BaseModel):
     shares: list[Share] = []
     level: FiniteFloat | None = None
     spread: FiniteFloat | None = None
+    constant: Share | None = None
     parts: list[Parts] = []
 
     @model_validator(mode="after")
@@ -110,7 +115,7 @@ class ColumnProfile(BaseModel):
         missing = 1 - known.mean(axis=1)
         nothing = np.full(len(values), np.nan)
         if self.kind == "category" or not self.quantiles:
-            return Features(nothing, nothing, missing)
+            return Features(nothing, nothing, missing, nothing)
         quantiles = np.array(self.quantiles)
         width = _width(quantiles) or 1.0
         numbers = np.where(known, values.astype(float), np.nan)
@@ -118,8 +123,12 @@ class ColumnProfile(BaseModel):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # samples without any value
             level = np.nanmean(scaled, axis=1)
-            spread = np.nanstd(scaled, axis=1) if values.shape[1] > 1 else nothing
-        return Features(level, spread, missing)
+            if values.shape[1] == 1:
+                return Features(level, nothing, missing, nothing)
+            spread = np.nanstd(scaled, axis=1)
+            constant = (np.nanmin(numbers, axis=1) == np.nanmax(numbers, axis=1)) * 1.0
+        constant[known.sum(axis=1) < 2] = np.nan
+        return Features(level, spread, missing, constant)
 
 
 class TrainingProfile(BaseModel):
@@ -161,12 +170,16 @@ class Difference(NamedTuple):
         Share of missing values.
     outside : float
         Share of the known values outside the range, or of categories that training did not have.
+    far : float
+        Share of the known values that lie `FAR` times the range of training beyond it; 0 for
+        categories.
     """
 
     distance: float
     shift: float
     missing: float
     outside: float
+    far: float
 
 
 def profile_column(
@@ -206,9 +219,10 @@ def profile_column(
             values[known].astype(float), levels, method="inverted_cdf"
         ).tolist()
     features = column.features(values)
-    level, spread, _ = features.means(slice(None))
+    level, spread, _, constant = features.means(slice(None))
     column.level = None if np.isnan(level) else float(level)
     column.spread = None if np.isnan(spread) else float(spread)
+    column.constant = None if np.isnan(constant) else float(constant)
     counts = _counts(column, values, known)
     n_changes = np.count_nonzero(np.diff(series))
     n_series = len(np.unique(series))
@@ -240,13 +254,14 @@ def difference(column: ColumnProfile, values: np.ndarray) -> Difference:
     places = _places(column, values[known])
     expected = _expected(column)
     if not len(places) or not expected.sum():
-        return Difference(np.nan, np.nan, missing, np.nan)
+        return Difference(np.nan, np.nan, missing, np.nan, np.nan)
     counts = np.bincount(places, minlength=len(expected))
     return Difference(
         distance=float(_distances(column.kind, counts / counts.sum() - expected)),
         shift=_shift(column, values[known]),
         missing=missing,
         outside=float(counts[0] + counts[-1]) / counts.sum(),
+        far=_far(column, values[known]),
     )
 
 
@@ -308,6 +323,17 @@ def _shift(column: ColumnProfile, values: np.ndarray) -> float:
     if width > 0:
         return mean / float(width)
     return 0.0 if mean == 0 else float("inf")
+
+
+def _far(column: ColumnProfile, values: np.ndarray) -> float:
+    """Return the share of values far beyond the range of training, as of another unit."""
+    grid = np.unique(column.quantiles)
+    if column.kind == "category" or len(grid) < LEAST_VALUES:
+        return 0.0
+    numbers = values.astype(float)
+    width = FAR * (grid[-1] - grid[0])
+    is_far = (numbers < grid[0] - width) | (numbers > grid[-1] + width)
+    return float(is_far.mean())
 
 
 def _width(quantiles: np.ndarray) -> float:
