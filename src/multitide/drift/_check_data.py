@@ -43,12 +43,13 @@ def check_data(
 
     The **score** of a column is the largest of six differences from the training set. Five are
     over what chance explains: of the distributions, of their level, of the spread within samples,
-    and of the shares of missing values and of constant samples. A score of 2 is the limit for one more part of the training set
-    of the same size, be it neighbouring samples or samples of one series, which all columns
-    together exceed in some 3 % of the cases. Few parts, or parts that resemble their neighbours,
-    have high limits: what training has seen of five machines says little about a sixth. So the
-    score allows for rows that depend on each other and for series that differ. The sixth is the
-    share of values ten ranges of training beyond it: from 5 % on, the score is above 2.
+    and of the shares of missing values and of constant samples. A score of 2 is the limit for one
+    more part of the training set of the same size, be it neighbouring samples or samples of one
+    series, which all columns together exceed in some 3 % of the cases. Few parts, or parts that
+    resemble their neighbours, have high limits: what training has seen of five machines says
+    little about a sixth. So the score allows for rows that depend on each other and for series
+    that differ. The sixth is the share of values ten ranges of training beyond it: from 5 % on, the
+    score is above 2.
 
     Parameters
     ----------
