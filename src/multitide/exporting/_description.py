@@ -82,9 +82,12 @@ def describe_task(target: Target) -> Description:
     }
     if isinstance(target, RegressionTarget) and target.n_outputs > 1:
         described["quantiles"] = list(target.task.quantiles)
-    if isinstance(target, ClassificationTarget) and target.positive is not None:
-        described["positive"] = target.classes[target.positive]
-        described["threshold"] = target.thresholds_or_none[0]
+    if isinstance(target, ClassificationTarget):
+        if target.positive is not None:
+            described["positive"] = target.classes[target.positive]
+            described["threshold"] = target.thresholds_or_none[0]
+        elif (target.decision_weights != 1).any():
+            described["decision_weights"] = target.decision_weights.tolist()
     if isinstance(target, MultiLabelTarget):
         described["thresholds"] = target.thresholds_or_none
     return described

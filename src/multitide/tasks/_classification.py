@@ -36,10 +36,8 @@ from multitide.tasks._metrics import (
 from multitide.tasks._task import SMALLEST_TRIVIAL_LOSS, Column, TargetConfig, Task
 from multitide.tasks._threshold import Threshold
 
-MISSING, UNSEEN = (
-    -1,
-    -2,
-)  # codes of a missing label, and of a class that training has not seen
+MISSING = -1  # code of a missing label
+UNSEEN = -2  # code of a class that training has not seen
 
 
 @dataclass
