@@ -47,8 +47,9 @@ clean:
 	$(PIP) torch
 	touch $@
 
+# With the extra that lets the demo end with an exported model.
 .venv/.installed: .venv/.torch pyproject.toml
-	$(PIP) --editable .
+	$(PIP) --editable ".[onnx]"
 	touch $@
 
 .venv/.installed-dev: .venv/.torch pyproject.toml

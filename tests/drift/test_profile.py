@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from scipy import stats
 
 from multitide.drift._score import THRESHOLD, score_of
+from multitide.model._difference import difference
 from multitide.model._profile import (
     ColumnProfile,
     Kind,
     TrainingProfile,
-    difference,
     profile_column,
 )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from multitide.model._difference import Difference, difference
 from multitide.model._parts import Parts
-from multitide.model._profile import ColumnProfile, Difference, difference
+from multitide.model._profile import ColumnProfile
 
 # Of new data without drift, over all of their columns; distances are skewed, which adds some.
 FALSE_ALARMS = 0.03

@@ -8,7 +8,7 @@ away without any drift, however strongly their rows depend on each other.
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, Literal, NamedTuple, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -35,8 +35,6 @@ from multitide.model._parts import (
 N_QUANTILES = 101
 N_SIZES = 8  # of parts
 ENOUGH = 0.8  # of the largest number of parts
-FAR = 10.0  # ranges of training
-LEAST_VALUES = 8  # different ones, for a range that says something
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Kind: TypeAlias = Literal["number", "category"]
 Source: TypeAlias = Literal[
@@ -117,7 +115,7 @@ class ColumnProfile(BaseModel):
         if self.kind == "category" or not self.quantiles:
             return Features(nothing, nothing, missing, nothing)
         quantiles = np.array(self.quantiles)
-        width = _width(quantiles) or 1.0
+        width = usual_width(quantiles) or 1.0
         numbers = np.where(known, values.astype(float), np.nan)
         scaled = np.arcsinh((numbers - quantiles[N_QUANTILES // 2]) / width)
         with warnings.catch_warnings():
@@ -153,33 +151,6 @@ class TrainingProfile(BaseModel):
         if not all(column.parts for column in self.columns):
             raise ValueError("`parts` must have at least one size")
         return self
-
-
-class Difference(NamedTuple):
-    """How far values lie from a column of the training set.
-
-    Attributes
-    ----------
-    distance : float
-        Largest difference of the distribution functions (Kolmogorov-Smirnov); of categories, half
-        the sum of the differences of shares (total variation). NaN if one has no value.
-    shift : float
-        Mean distance of the quantiles, over the interquartile range of training (Wasserstein);
-        NaN for categories.
-    missing : float
-        Share of missing values.
-    outside : float
-        Share of the known values outside the range, or of categories that training did not have.
-    far : float
-        Share of the known values that lie `FAR` times the range of training beyond it; 0 for
-        categories.
-    """
-
-    distance: float
-    shift: float
-    missing: float
-    outside: float
-    far: float
 
 
 def profile_column(
@@ -247,25 +218,7 @@ def known_values(values: np.ndarray, kind: Kind) -> np.ndarray:
     return known
 
 
-def difference(column: ColumnProfile, values: np.ndarray) -> Difference:
-    """Return how far new values, of any shape, lie from a column of the training set."""
-    known = known_values(values, column.kind)
-    missing = float(1 - known.mean())
-    places = _places(column, values[known])
-    expected = _expected(column)
-    if not len(places) or not expected.sum():
-        return Difference(np.nan, np.nan, missing, np.nan, np.nan)
-    counts = np.bincount(places, minlength=len(expected))
-    return Difference(
-        distance=float(_distances(column.kind, counts / counts.sum() - expected)),
-        shift=_shift(column, values[known]),
-        missing=missing,
-        outside=float(counts[0] + counts[-1]) / counts.sum(),
-        far=_far(column, values[known]),
-    )
-
-
-def _places(column: ColumnProfile, values: np.ndarray) -> np.ndarray:
+def places_of(column: ColumnProfile, values: np.ndarray) -> np.ndarray:
     """Return the place of each known value: 0 and the last one lie outside.
 
     The places of numbers alternate between the gaps between quantiles and these themselves, so
@@ -286,7 +239,7 @@ def _places(column: ColumnProfile, values: np.ndarray) -> np.ndarray:
     return np.asarray(2 * below + is_on_grid, dtype=np.int64)
 
 
-def _expected(column: ColumnProfile) -> np.ndarray:
+def expected_shares(column: ColumnProfile) -> np.ndarray:
     """Return the share of training values at each place."""
     if column.kind == "category":
         return np.array([0.0, *column.shares, 0.0])
@@ -304,39 +257,14 @@ def _expected(column: ColumnProfile) -> np.ndarray:
     return shares
 
 
-def _distances(kind: Kind, gaps: np.ndarray) -> np.ndarray:
+def distances_of(kind: Kind, gaps: np.ndarray) -> np.ndarray:
     """Return the distance of distributions over the places, given the differences of shares."""
     if kind == "category":
         return np.asarray(np.abs(gaps).sum(axis=-1) / 2)
     return np.asarray(np.abs(np.cumsum(gaps, axis=-1)).max(axis=-1))
 
 
-def _shift(column: ColumnProfile, values: np.ndarray) -> float:
-    """Return the mean distance of the quantiles over the interquartile range of training."""
-    if column.kind == "category":
-        return float("nan")
-    known = np.array(column.quantiles)
-    width = _width(known)
-    levels = np.linspace(0, 1, N_QUANTILES)
-    found = np.quantile(values.astype(float), levels, method="inverted_cdf")
-    mean = float(np.abs(found - known).mean())
-    if width > 0:
-        return mean / float(width)
-    return 0.0 if mean == 0 else float("inf")
-
-
-def _far(column: ColumnProfile, values: np.ndarray) -> float:
-    """Return the share of values far beyond the range of training, as of another unit."""
-    grid = np.unique(column.quantiles)
-    if column.kind == "category" or len(grid) < LEAST_VALUES:
-        return 0.0
-    numbers = values.astype(float)
-    width = FAR * (grid[-1] - grid[0])
-    is_far = (numbers < grid[0] - width) | (numbers > grid[-1] + width)
-    return float(is_far.mean())
-
-
-def _width(quantiles: np.ndarray) -> float:
+def usual_width(quantiles: np.ndarray) -> float:
     """Return the interquartile range, or the range if that is 0."""
     quarter = (N_QUANTILES - 1) // 4
     width = quantiles[-1 - quarter] - quantiles[quarter]
@@ -381,9 +309,9 @@ def part_sizes(n_used: int) -> list[int]:
 
 def _counts(column: ColumnProfile, values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return the number of values of each sample at each place; the last column: missing ones."""
-    n_places = len(_expected(column))
+    n_places = len(expected_shares(column))
     places = np.full(values.shape, n_places)
-    places[known] = _places(column, values[known])
+    places[known] = places_of(column, values[known])
     sample = np.arange(len(values))[:, None] * (n_places + 1)
     flat = np.bincount(
         (sample + places).reshape(-1), minlength=len(values) * (n_places + 1)
@@ -401,5 +329,5 @@ def _of_blocks(
     gaps = inside / np.maximum(n_inside, 1)[:, None]
     gaps = gaps - outside / np.maximum(n_outside, 1)[:, None]
     known = (n_inside > 0) & (n_outside > 0)
-    distances: np.ndarray = np.where(known, _distances(kind, gaps), 0.0)
+    distances: np.ndarray = np.where(known, distances_of(kind, gaps), 0.0)
     return distances
