@@ -379,6 +379,7 @@ def test_fit_pre_trains_on_some_tasks_and_starts_from_a_model(
         if not np.array_equal(value, weights[fitted][name])
     }
     learned = [name for name in moved if "running" not in name]
+    learned = [name for name in learned if not name.startswith("calibration.")]
     assert learned and all("heads." in name or "conv3" in name for name in learned)
     call("fit", "moved/config.toml", "--quiet", "--output", "again")
     assert (folder / "again/weights.safetensors").read_bytes() == (

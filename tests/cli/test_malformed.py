@@ -145,7 +145,6 @@ OPTIONS: list[tuple[list[str], list[str]]] = [
     (["init", "good.csv", "--output", "no/x.toml"], ["no/x.toml"]),
     (["init", "good.csv", "--output", "n" * 300], ["nnn"]),
     (["predict", "run", "good.csv", "--output", "p.txt"], ["`output`", "'.txt'"]),
-    (["predict", "run", "good.csv", "--output", "p"], ["`output`", "''"]),
     (["predict", "run", "good.csv", "--output", "no/p.csv"], ["`output`", "no"]),
     (["predict", "run", "good.csv", "--output", "good.csv"], ["`output`", "good.csv"]),
     (["predict", "run", "good.csv", "--output", "n" * 300 + ".csv"], ["nnn"]),

@@ -125,6 +125,11 @@ def test_the_whole_way(call: Call, folder: Path) -> None:
         "test_plant_state.png",
         "test_plant_speed.png",
     }
+    for name in ("rig", "plant"):
+        tests |= {
+            f"test_{name}_state_roc.png",
+            f"test_{name}_state_precision_recall.png",
+        }
     assert figures == {"history.png"} | tests
     report = (folder / "run" / "report.md").read_text()
     assert (

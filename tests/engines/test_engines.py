@@ -45,6 +45,10 @@ def die_once(job: int, folder: Path, doomed: int) -> int:
     return job
 
 
+def working_folder(job: int) -> str:
+    return os.getcwd()
+
+
 def refuse(job: int) -> int:
     raise ValueError(f"job {job}")
 
@@ -166,3 +170,14 @@ def test_a_missing_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match=r"pip install .multitide\[ray\]"):
         make_engine("ray", 1, ["cpu"])
+
+
+def test_processes_work_in_the_folder_of_their_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those that began in another one, for which relative paths would mean other files."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        found = dict(LocalEngine(2).results(working_folder, range(3)))
+        assert set(found.values()) == {str(tmp_path / name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic
@@ -61,13 +62,15 @@ class LocalEngine:
                 batch_size=1,
                 mmap_mode="c",  # shared arrays count as writable; torch warns otherwise
             )
-            call = delayed(_numbered)
-            yield from pool(call(work, number, job) for number, job in queue)
+            call, folder = delayed(_numbered), os.getcwd()
+            yield from pool(call(work, number, job, folder) for number, job in queue)
 
 
 def _numbered(
-    work: Callable[[Job], Result], number: int, job: Job
+    work: Callable[[Job], Result], number: int, job: Job, folder: str
 ) -> tuple[int, Result]:
+    # A process that has worked before is still where its parent was then.
+    os.chdir(folder)
     return number, work(job)
 
 
