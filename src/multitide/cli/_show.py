@@ -42,9 +42,9 @@ def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
     sentences = []
     for task in tasks:
         labels = data.samples.y[task]
-        in_training = set(labels.iloc[data.split.train].dropna())
-        in_test = set(labels.iloc[data.split.test].dropna())
-        never_seen = sorted(set(labels.dropna()) - in_training, key=str)
+        in_training = _distinct(labels.iloc[data.split.train])
+        in_test = _distinct(labels.iloc[data.split.test])
+        never_seen = sorted(_distinct(labels) - in_training, key=str)
         if never_seen:
             sentences.append(
                 f"Task {task!r}: "
@@ -60,6 +60,10 @@ def one_sided_classes(data: SplitData, tasks: Sequence[str]) -> list[str]:
                 "it is not evaluated."
             )
     return sentences
+
+
+def _distinct(labels: pd.Series) -> set[object]:
+    return set(labels.dropna().unique())
 
 
 def _listed(classes: Sequence[object]) -> str:

@@ -82,8 +82,8 @@ def lost_classes(
 ) -> Iterator[tuple[str, list[object]]]:
     """Yield each column with the classes that only the rows of `others` have."""
     for name in class_columns(y):
-        classes = pd.unique(y[name].iloc[others].dropna())
-        known = set(y[name].iloc[keep].dropna())
+        classes = y[name].iloc[others].dropna().unique()
+        known = set(y[name].iloc[keep].dropna().unique())
         missing = []
         for value in classes:
             if value not in known:

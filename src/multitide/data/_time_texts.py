@@ -98,18 +98,21 @@ def _parse(plain: pd.Series) -> pd.Series:
     times = pd.Series(
         pd.to_datetime(plain.where(is_iso), format="ISO8601", errors="coerce", utc=True)
     )
-    in_words = ~is_iso & plain.str.contains(r"[A-Za-z]{3}", na=False)
-    in_words &= plain.str.contains(r"(?<!\d)\d{4}(?!\d)", na=False)
-    in_words &= ~plain.str.replace(WORDS, "", regex=True).str.contains(
-        r"[^\W\d_]", na=False
-    )
-    if in_words.any():
-        dates = pd.to_datetime(
-            plain[in_words], format="mixed", errors="coerce", utc=True
-        )
+    rest = plain[~is_iso & plain.notna()]
+    in_words = rest[_are_in_words(rest)]
+    if len(in_words):
+        dates = pd.to_datetime(in_words, format="mixed", errors="coerce", utc=True)
         unit = max(times.dt.unit, dates.dt.unit, key=("s", "ms", "us", "ns").index)
         times = times.dt.as_unit(unit).fillna(dates.dt.as_unit(unit))
     return times
+
+
+def _are_in_words(texts: pd.Series) -> pd.Series:
+    """Return which texts have a year of four digits, and no words but months, days and zones."""
+    has_words = texts.str.contains(r"[A-Za-z]{3}")
+    has_year = texts.str.contains(r"(?<!\d)\d{4}(?!\d)")
+    others = texts.str.replace(WORDS, "", regex=True).str.contains(r"[^\W\d_]")
+    return (has_words & has_year & ~others).astype(bool)
 
 
 def _check_zones(texts: pd.Series, plain: pd.Series, label: str) -> bool:

@@ -82,6 +82,9 @@ def _found(column: pd.Series, missing: Collection[str]) -> dict[Hashable, int]:
         wanted = {_number(text) for text in missing}
         if not any(math.isfinite(cast(float, number)) for number in wanted):
             return {}
+    if isinstance(column.dtype, pd.StringDtype):
+        # Most texts mean something. To look at each of them below would take most of the reading.
+        column = column[column.str.strip().isin(wanted)]
     counts = column.value_counts(sort=False)
     occurring = {}
     for value, n in counts[counts > 0].items():
