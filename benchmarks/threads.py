@@ -37,6 +37,7 @@ from multitide._threads import (
     available_cores,
     work_of_step,
 )
+from multitide._walk import parameters_in
 from multitide.data.datasets import load_beijing_pm25
 from multitide.training._trainer import Trainer
 
@@ -52,7 +53,8 @@ class Watch(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         """Note what a step needs."""
         n_timepoints = trainer._streams[0].samples.n_timepoints
-        self.work = work_of_step(trainer.network, trainer._batch_size, n_timepoints)
+        parameters = parameters_in(trainer.network)
+        self.work = work_of_step(parameters, trainer._batch_size, n_timepoints)
         self.threads = torch.get_num_threads()
         self._began = time.perf_counter()
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import joblib
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from torch import nn
+from torch import Tensor, nn
 
 from multitide._count_values import count_values
 from multitide._own_random_numbers import one_at_a_time
@@ -34,12 +34,12 @@ def available_cores() -> int:
     return int(joblib.cpu_count())
 
 
-def work_of_step(network: nn.Module, n_series: int, n_timepoints: int) -> int:
-    """Return about how many multiplications a forward pass needs.
+def work_of_step(parameters: Sequence[Tensor], n_series: int, n_timepoints: int) -> int:
+    """Return about how many multiplications a forward pass of a network needs.
 
     Layers of series use every parameter once per time step.
     """
-    return count_values(parameters_in(network)) * n_series * n_timepoints
+    return count_values(parameters) * n_series * n_timepoints
 
 
 def threads_for(work: int) -> int:
@@ -51,7 +51,10 @@ def threads_for(work: int) -> int:
     most = torch.get_num_threads()
     if _is_chosen():
         return most
-    return max(1, min(most, available_cores(), work // WORK_PER_THREAD))
+    useful = min(most, work // WORK_PER_THREAD)
+    if useful <= 1:
+        return 1  # to count the cores, files are read: as long as a layer of one series
+    return min(useful, available_cores())
 
 
 def _is_chosen() -> bool:
@@ -74,11 +77,12 @@ def threads_of_step(
     n_series, n_timepoints : int
         Size of a batch.
     """
-    parameter = next(iter(parameters_in(network)), None)
-    if parameter is not None and parameter.device.type != "cpu":
+    parameters = parameters_in(network)
+    if parameters and parameters[0].device.type != "cpu":
         yield
         return
-    with _torch_threads(threads_for(work_of_step(network, n_series, n_timepoints))):
+    work = work_of_step(parameters, n_series, n_timepoints)
+    with _torch_threads(threads_for(work)):
         yield
 
 

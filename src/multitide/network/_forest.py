@@ -163,6 +163,8 @@ class Forest(nn.Module):
         if torch.compiler.is_compiling():  # also true in an export
             return self._outputs(x)
         size = max(1, MOST_ENTRIES // (self.shape.n_trees * self.shape.n_values))
+        if len(x) <= size:
+            return self._outputs(x)
         return torch.cat(list(map(self._outputs, x.split(size))))
 
     def each(self, x: Tensor) -> Tensor:
@@ -209,9 +211,8 @@ class Forest(nn.Module):
         """Return the leaves, after all nodes have compared; `both` are the two copies."""
         to_right = both.index_select(1, self.feature) > self.threshold
         follow = self.child + to_right
-        node = torch.arange(self.shape.n_trees, device=both.device)
-        node = node.expand(len(both), -1)
-        for _ in range(self.depth):
+        node = follow[:, : self.shape.n_trees]  # the roots come first
+        for _ in range(self.depth - 1):
             node = follow.gather(1, node)
         return node.flatten()
 
