@@ -98,6 +98,19 @@ def test_losses_and_gradients_are_those_of_the_tasks_one_by_one(
     torch.testing.assert_close(losses.sums(outputs, codes), torch.stack(expected))
 
 
+@pytest.mark.parametrize("task", [Regression("t0"), Classification("t2")])
+def test_a_batch_without_missing_labels_has_the_same_loss_unmasked(task: Task) -> None:
+    y = many_labels(missing=0.0)[[task.name]]
+    target = task.fit_target(y)
+    codes = torch.from_numpy(target.encode(y))
+    output = torch.randn(len(y), target.n_outputs, requires_grad=True)
+    complete = Losses([target]).means([output], [codes], [len(y)])[0]
+    masked = target.row_loss(output, codes).sum() / len(y)
+    assert torch.equal(complete, masked)
+    (gradient,) = torch.autograd.grad(complete, output)
+    assert torch.equal(gradient, torch.autograd.grad(masked, output)[0])
+
+
 def test_tasks_with_other_settings_are_not_taken_for_alike() -> None:
     y = many_labels()[["t0", "t1", "t3"]]
     keys: list[Any] = [

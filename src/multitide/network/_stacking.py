@@ -106,7 +106,10 @@ class Losses:
             if n_labelled[i] and on_device:
                 by_task[i] = self._targets[i].mean_loss(outputs[i], codes[i], own)
             elif n_labelled[i]:
-                losses = self._row_losses(i, outputs, codes, weights)
+                # Most batches of most tables lack no label: to mask them would take as long as a
+                # small layer.
+                complete = n_labelled[i] == len(codes[i])
+                losses = self._row_losses(i, outputs, codes, weights, complete=complete)
                 by_task[i] = losses.sum() / int(n_labelled[i])
         for stack in self._stacks:
             losses, measured = stack.row_losses(outputs, codes, weights)
@@ -147,12 +150,15 @@ class Losses:
         codes: Sequence[Tensor],
         weights: Sequence[Tensor] | None,
         clipped: bool = False,
+        complete: bool = False,
     ) -> Tensor:
         """Return the weighted losses of a task, 0 for missing labels, (batch,)."""
         target = self._targets[i]
         if clipped:
             losses = target.clipped_loss(outputs[i], codes[i]) / target.trivial_loss
             losses = zero_missing(losses, target.labelled(codes[i]))
+        elif complete:
+            losses = target.raw_loss(outputs[i], codes[i]) / target.trivial_loss
         else:
             losses = target.row_loss(outputs[i], codes[i])
         if weights is None:

@@ -115,6 +115,8 @@ class ClassLoss:
 
     def _of_logs(self, true: Tensor, logs: Tensor) -> Tensor:
         """Return the loss of each row, given the log-probability of its class and those of all."""
+        if not self.label_smoothing:
+            return self._costs(true)
         even = self._costs(logs).mean(dim=1)
         of_true = (1 - self.label_smoothing) * self._costs(true)
         return of_true + self.label_smoothing * even
