@@ -14,7 +14,7 @@ from multitide._checks import (
     raise_problems,
     repeated,
 )
-from multitide.errors import DataError
+from multitide.errors import DataError, ParameterError
 
 
 def _hour(times: pd.DatetimeIndex) -> np.ndarray:
@@ -49,11 +49,11 @@ def check_calendar(names: Sequence[str]) -> None:
     for name in names:
         with gathering(problems):
             check_choice("calendar", name, CALENDAR)
+    raise_problems(problems)
     if twice := repeated(names):
-        problems.append(
+        raise ParameterError(
             f"`calendar` must have different names; got {twice} more than once."
         )
-    raise_problems(problems)
 
 
 def check_dates(time: np.ndarray | None, remedy: str) -> None:

@@ -38,7 +38,7 @@ def as_weights(given: object, n_samples: int, name: str) -> pd.DataFrame:
     if isinstance(given, pd.DataFrame):
         table = given.set_axis(given.columns.map(str), axis=1)
     else:
-        values = np.asarray(given)
+        values = _array(given, name)
         if values.ndim != 1:
             raise DataError(
                 f"`{name}` must have one number per sample, or be a DataFrame with a column "
@@ -53,6 +53,18 @@ def as_weights(given: object, n_samples: int, name: str) -> pd.DataFrame:
     for column in table:
         columns[column] = _numbers(table[column], name)
     return pd.DataFrame(columns, index=pd.RangeIndex(n_samples))
+
+
+def _array(given: object, name: str) -> np.ndarray:
+    try:
+        values: np.ndarray = np.asarray(given)
+    # NumPy reads a sequence of sequences, such as Samples, as deep as it can.
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"`{name}` must have one number per sample, or be a DataFrame with a column per task; "
+            f"got {a_kind(given)}."
+        ) from error
+    return values
 
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:

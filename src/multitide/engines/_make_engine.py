@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from multitide._checks import check_positive_int
+from multitide._checks import check_choice, check_positive_int
 from multitide.engines._default_n_jobs import default_n_jobs
 from multitide.engines._engine import Engine
 from multitide.engines._local_engine import LocalEngine
 from multitide.engines._ray_engine import RayEngine
-from multitide.errors import ParameterError
 
 LOCAL, RAY = "local", "ray"
 
@@ -43,5 +42,4 @@ def make_engine(
 
 def check_engine(name: str, engine: object) -> None:
     """Raise unless it is the name of an engine."""
-    if engine not in (LOCAL, RAY):
-        raise ParameterError(f'`{name}` must be "{LOCAL}" or "{RAY}"; got {engine!r}.')
+    check_choice(name, engine, (LOCAL, RAY))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from multitide._checks import one_of, suggest
+from multitide._checks import a_kind, one_of, suggest
 from multitide.data._data_sets import DataSets
 from multitide.errors import ParameterError
 from multitide.model._schema import DataRecord
@@ -49,6 +49,8 @@ def named_record(
 ) -> DataRecord:
     """Return the record of a data set, the only one by default; see :func:`table_record`."""
     names = [record.name for record in known]
+    if name is not None and not isinstance(name, str):
+        raise ParameterError(f"{option} must be a str or None; got {a_kind(name)}.")
     if name is None and len(known) == 1:
         return known[0]
     if name in names and name:

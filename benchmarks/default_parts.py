@@ -1,0 +1,213 @@
+"""Which parts should the default have, and should its trees be grown again on all rows?
+
+    python benchmarks/default_parts.py [CASE ...] [--seeds 1] [--folder runs/default_parts]
+
+No test set is read. The validation rows of each case stand in for one, and the default holds out
+validation rows of its own among the training rows. One fit per case and seed grows all parts: the
+network, boosted trees (for few labels also with large leaves) and extra trees, and the trees once
+more on its training and validation rows. Each arm then weights some of these parts as the default
+does, by what they predicted for the held-out rows before they were grown again. Losses are in
+units of the trivial loss. The predictions of the parts stay in ``--folder``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import torch
+from cases import CASES, Case
+from kept_fits import fits_of_default, keep, kept
+
+from multitide import MultiTaskEstimator, Samples, _plan_fit
+from multitide.fitting import _auto_backbone
+from multitide.fitting._held_out import HeldOut, shares_of_fits
+from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._weigh_fits import GroupFit
+from multitide.model._prediction import decode
+from multitide.network._network import Network, Predictor
+from multitide.reports._pages import markdown_table
+from multitide.tasks import Target
+
+EXTRA, STEPS = "extra trees", "extra trees, steps"
+BOOSTED = ("network", "boosting", "leaves")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """Parts, and whether their trees are grown again on all rows."""
+
+    parts: tuple[str, ...]
+    again: bool
+
+
+ARMS = {
+    "network": Arm(("network",), again=False),
+    "boosting": Arm(("boosting",), again=False),
+    "boosting, again": Arm(("boosting",), again=True),
+    EXTRA: Arm((EXTRA,), again=False),
+    f"{EXTRA}, again": Arm((EXTRA,), again=True),
+    STEPS: Arm((STEPS,), again=False),
+    "network, boosting": Arm(BOOSTED, again=False),
+    "network, boosting; again": Arm(BOOSTED, again=True),
+    f"network, boosting, {EXTRA}": Arm((*BOOSTED, EXTRA), again=False),
+    f"network, boosting, {EXTRA}; again": Arm((*BOOSTED, EXTRA), again=True),
+    f"network, boosting, {STEPS}; again": Arm((*BOOSTED, STEPS), again=True),
+    f"boosting, {EXTRA}; again": Arm(("boosting", "leaves", EXTRA), again=True),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a part predicts.
+
+    Attributes
+    ----------
+    held_out : dict of str to HeldOut
+        By task, for the rows that it held out.
+    outer : dict of str to ndarray
+        By task, for the outer rows.
+    again : dict of str to ndarray
+        The same after it was grown again; equal to `outer` for networks.
+    seconds : float
+        Of the whole fit.
+    """
+
+    held_out: dict[str, HeldOut]
+    outer: dict[str, np.ndarray]
+    again: dict[str, np.ndarray]
+    seconds: float
+
+
+@contextmanager
+def all_parts() -> Iterator[None]:
+    """Let fits in the block grow extra trees too, and all trees again on all rows."""
+    tree_groups = _auto_backbone.tree_groups
+
+    def more(params, recipe, groups, data, source):  # type: ignore[no-untyped-def]
+        grown = tree_groups(params, recipe, groups, data, source)
+        first = grown[0]
+        n_channels = data[0].samples.n_channels
+        forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)
+        for steps in sorted({forest.steps, True}):
+            trees = dataclasses.replace(forest, steps=steps)
+            changed = dataclasses.replace(first.recipe, backbone=trees)
+            grown.append(TaskGroup(data, first.tasks, changed))
+        for group in grown:
+            training = dataclasses.replace(group.recipe.training, refit=True)
+            group.recipe = dataclasses.replace(group.recipe, training=training)
+        return grown
+
+    with mock.patch.object(_plan_fit, "tree_groups", more):
+        yield
+
+
+def train(case: Case, seed: int) -> tuple[dict[str, Target], dict[str, Trained]]:
+    """Fit all parts, and return the targets and the predictions of the parts."""
+    split = case.splits[0]
+    estimator = MultiTaskEstimator(
+        case.tasks, validation=case.rule, random_state=seed, verbose=0
+    )
+    with all_parts(), fits_of_default() as fits:
+        estimator.fit(case.samples[split.train])
+    (record,) = estimator.stored_.data
+    outer = case.samples[split.validation]
+
+    def predictions(
+        networks: list[Network], tasks: list[list[str]]
+    ) -> dict[str, np.ndarray]:
+        predictor = Predictor(networks, tasks).cpu().eval()
+        return decode(predictor, outer, record, torch.device("cpu"))
+
+    found = {}
+    for name, fit in zip(names_of(fits), fits, strict=True):
+        found[name] = Trained(
+            fit.held_out,
+            predictions(*fit.before_refit),
+            predictions(fit.networks, fit.predicted),
+            fit.seconds,
+        )
+    targets = {}
+    for task in estimator.tasks_:
+        targets[task.name] = estimator.targets_.target(task.name)
+    return targets, found
+
+
+def names_of(fits: list[GroupFit]) -> list[str]:
+    """Return the names of the parts in the arms."""
+    names = []
+    for fit in fits:
+        if fit.is_trained:
+            names.append("network")
+        elif fit.name.startswith("extra_trees"):
+            names.append(STEPS if EXTRA in names else EXTRA)
+        else:
+            names.append("leaves" if "leaves" in fit.name else "boosting")
+    return names
+
+
+def loss_of(
+    arm: Arm, task: str, target: Target, parts: dict[str, Trained], outer: Samples
+) -> float:
+    """Return the mean loss of an arm on the outer rows; NaN without its parts."""
+    own = []
+    for name in arm.parts:
+        if name in parts and task in parts[name].held_out:
+            own.append(parts[name])
+    if not own:
+        return float("nan")
+    weights = [1.0]
+    if len(own) > 1:
+        weights, _ = shares_of_fits([part.held_out[task] for part in own], seed=0)
+    decoded = np.zeros(own[0].outer[task].shape)
+    for weight, part in zip(weights, own, strict=True):
+        decoded += weight * (part.again if arm.again else part.outer)[task]
+    truth = target.truth(outer.y[target.task.columns])
+    return float(np.nanmean(target.decoded_losses(truth, decoded)))
+
+
+def main() -> None:
+    """Fit what is not fitted yet, and print the losses of the arms."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cases", nargs="*", choices=[[], *CASES])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("runs/default_parts"))
+    arguments = parser.parse_args()
+    rows = []
+    for seed in range(arguments.seeds):
+        for name in arguments.cases or CASES:
+            case = CASES[name]()
+            place = arguments.folder / f"{name}-{seed}.pickle"
+            if not place.exists():
+                started = time.perf_counter()
+                keep(train(case, seed), place)
+                seconds = time.perf_counter() - started
+                print(f"{name}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
+            targets, parts = kept(place)  # type: ignore[misc]
+            print(name, {key: round(part.seconds, 1) for key, part in parts.items()})
+            outer = case.samples[case.splits[0].validation]
+            for task, target in targets.items():
+                for arm_name, arm in ARMS.items():
+                    loss = loss_of(arm, task, target, parts, outer)
+                    rows.append((name, seed, task, arm_name, loss))
+    table = pd.DataFrame(rows, columns=["case", "seed", "task", "arm", "loss"])
+    order = list(ARMS)
+    by_task = table.pivot_table("loss", "arm", ["case", "task"], sort=False).reindex(order)
+    print(markdown_table(by_task.T.reset_index().round(3)))
+    by_case = table.pivot_table("loss", "arm", "case", sort=False).reindex(order)
+    by_case["mean"] = by_case.mean(axis=1)
+    print(markdown_table(by_case.reset_index().round(3)))
+
+
+if __name__ == "__main__":
+    main()
