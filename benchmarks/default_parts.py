@@ -202,7 +202,9 @@ def main() -> None:
                     rows.append((name, seed, task, arm_name, loss))
     table = pd.DataFrame(rows, columns=["case", "seed", "task", "arm", "loss"])
     order = list(ARMS)
-    by_task = table.pivot_table("loss", "arm", ["case", "task"], sort=False).reindex(order)
+    by_task = table.pivot_table("loss", "arm", ["case", "task"], sort=False).reindex(
+        order
+    )
     print(markdown_table(by_task.T.reset_index().round(3)))
     by_case = table.pivot_table("loss", "arm", "case", sort=False).reindex(order)
     by_case["mean"] = by_case.mean(axis=1)

@@ -131,7 +131,11 @@ def default(case: Case, job: Job) -> Metrics:
     test = case.samples[split.test]
     place = job.place.with_suffix(".pickle")
     if not place.exists():
-        estimator = MultiTaskEstimator(case.tasks, random_state=job.seed, verbose=0)
+        # As the command does; "auto" would leave validation samples that are given unseen.
+        training = {"refit": "trees"}
+        estimator = MultiTaskEstimator(
+            case.tasks, training=training, random_state=job.seed, verbose=0
+        )
         with fits_of_default() as fits:
             estimator.fit(
                 case.samples[split.train], validation=case.samples[split.validation]

@@ -97,7 +97,7 @@ def stored_model(
     for data, record in zip(plan.data, records, strict=True):
         profiles.append(
             training_profile(
-                data, record, plan.tasks, fitted.predictor, encoder, device
+                data, record, plan.tasks, fitted.before_refit, encoder, device
             )
         )
     return StoredModel(

@@ -14,7 +14,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.fitting._auto_backbone import network_for, tree_groups
+from multitide.fitting._auto_backbone import network_for, tree_groups, with_refit
 from multitide.fitting._check_together import check_together
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
 from multitide.fitting._decide import check_rules
@@ -110,7 +110,7 @@ def plan_fit(
     DataError
         With what is wrong with the data.
     """
-    recipe = make_recipe(params)
+    recipe = with_refit(make_recipe(params), params, bool(held_out))
     tasks = resolve_shared_tasks(params["tasks"], data_sets)  # type: ignore[arg-type]
     data_sets = weighed_sets(data_sets, tasks)
     held_out = weighed_by_name(held_out, tasks)

@@ -35,7 +35,7 @@ from multitide.data._write_table import write_table
 from multitide.ensemble._ensemble import Ensemble
 from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
 from multitide.errors import MultitideError, StoreError
-from multitide.fitting._recipe import make_recipe, resolve_seed
+from multitide.fitting._recipe import is_auto, make_recipe, resolve_seed
 from multitide.model._after_training import against_test
 from multitide.model._history import HISTORY, write_history
 from multitide.model._model_so_far import ModelSoFar
@@ -303,6 +303,9 @@ def _fit(
         missing_ok=True
     )  # that of the epochs so far is written anew
     estimator.set_params(random_state=recipe.seed)
+    if recipe.training.refit == "auto" and is_auto(params["backbone"]):
+        # The validation set is held out for this fit only; the report measures on the test set.
+        estimator.set_params(training__refit="trees")
     if validation_sets:
         validation = DataSets(validation_sets)
     else:

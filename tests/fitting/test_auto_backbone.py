@@ -53,8 +53,8 @@ def test_it_is_the_default() -> None:
 
 def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
-    assert list(table["task"]) == ["state"] * 3 + ["load"] * 3
-    names = ["lstm_fcn", "boosting", "boosting, leaves of 20"]
+    assert list(table["task"]) == ["state"] * 4 + ["load"] * 4
+    names = ["lstm_fcn", "boosting", "boosting, leaves of 20", "extra_trees"]
     assert list(table["candidate"]) == names * 2
     sums = table.groupby("task")["weight"].sum()
     assert sums.tolist() == pytest.approx([1, 1])
@@ -70,7 +70,8 @@ def with_shares(
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
-    monkeypatch.setattr(_auto_backbone, "FEW_LABELS", 0)  # one group of trees
+    for name in ("FEW_LABELS", "LABELS_OF_FOREST"):  # one group of trees
+        monkeypatch.setattr(_auto_backbone, name, 0)
     return auto(**params).fit(SAMPLES)
 
 
@@ -109,7 +110,8 @@ def test_a_candidate_without_weight_takes_no_part(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     estimator = with_shares(monkeypatch, 1.0)
-    trees = auto(backbone=boosted_trees(len(SAMPLES), 3)).fit(SAMPLES)
+    again = {"refit": "trees"}
+    trees = auto(backbone=boosted_trees(len(SAMPLES), 3), training=again).fit(SAMPLES)
     for task, values in decoded(estimator).items():
         np.testing.assert_array_equal(values, decoded(trees)[task])
     assert tasks_of_forests(estimator.model_) == ["state", "load"]
@@ -118,16 +120,17 @@ def test_a_candidate_without_weight_takes_no_part(
 
 
 @pytest.mark.slow
-def test_with_many_labels_there_is_one_group_of_trees(
+def test_trees_for_few_labels_are_grown_only_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     few = SAMPLES.y["load"].notna() & (np.arange(len(SAMPLES)) < len(SAMPLES) // 2)
     samples = SAMPLES.replace(y=SAMPLES.y.assign(load=SAMPLES.y["load"].where(few)))
     n_half = len(SAMPLES) // 2
-    monkeypatch.setattr(_auto_backbone, "FEW_LABELS", n_half + 1)
+    for name in ("FEW_LABELS", "LABELS_OF_FOREST"):
+        monkeypatch.setattr(_auto_backbone, name, n_half + 1)
     table = auto().fit(samples).candidates_
     assert (table["task"] == "state").sum() == 2
-    assert (table["task"] == "load").sum() == 3
+    assert (table["task"] == "load").sum() == 4
 
 
 def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
@@ -143,6 +146,41 @@ def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
     again = refitted.candidates_
     pd.testing.assert_series_equal(again["weight"], fitted.candidates_["weight"])
     pd.testing.assert_series_equal(again["mean_loss"], fitted.candidates_["mean_loss"])
+
+
+def test_trees_are_grown_again_on_all_rows_and_own_validation_samples_stay_unseen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rule = mt.Splitter(by="random", validation=0.3)
+    split = rule.split(SAMPLES)
+    train, validation = SAMPLES[split.train], SAMPLES[split.validation]
+
+    def answers(refit: object, **more: Any) -> np.ndarray:
+        training = {"refit": refit, "calibrate": "none"}
+        estimator = with_shares(monkeypatch, 1.0, training=training)
+        return decoded(estimator.fit(train, validation=validation, **more))["load"]
+
+    once, again = answers(False), answers("trees")
+    assert (once != again).any()
+    np.testing.assert_array_equal(answers("auto"), once)
+    held_out_by_the_fit = with_shares(monkeypatch, 1.0)
+    not_again = with_shares(monkeypatch, 1.0, training={"refit": False})
+    assert (decoded(held_out_by_the_fit)["load"] != decoded(not_again)["load"]).any()
+
+
+def test_what_the_validation_set_chose_is_that_of_the_first_trees(
+    fitted: MultiTaskEstimator,
+) -> None:
+    once = auto(training={"refit": False}).fit(SAMPLES)
+    pd.testing.assert_frame_equal(
+        fitted.candidates_.drop(columns="seconds"),
+        once.candidates_.drop(columns="seconds"),
+    )
+    assert fitted.stored_.calibrated == once.stored_.calibrated
+    assert fitted.stored_.decisions == once.stored_.decisions
+    # Answers for new rows are compared with those for rows that the model had not seen.
+    (profile,), (first,) = fitted.stored_.profiles, once.stored_.profiles
+    assert profile.columns == first.columns
 
 
 def held_out(error: float, seed: int) -> HeldOut:
@@ -234,7 +272,8 @@ def test_trees_take_part_in_tasks_of_every_kind(
     estimator = auto(tasks=tasks, max_epochs=1).fit(samples)
     found = estimator.candidates_.groupby("task")["candidate"].agg(list)
     boosted = ["lstm_fcn", "boosting", "boosting, leaves of 20"]
-    assert found["load"] == found["few"] == found["soon"] == boosted
+    assert found["load"] == boosted
+    assert found["few"] == found["soon"] == [*boosted, "extra_trees"]
     assert found["many"] == found["walk"] == ["lstm_fcn", "extra_trees"]
     # The forecasts are the last value and the number of steps.
     weights = estimator.candidates_.set_index(["task", "candidate"])["weight"]
@@ -382,7 +421,7 @@ def test_the_network_stays_for_features_and_as_a_start(
 @pytest.mark.slow
 def test_a_table_with_the_name_is_the_same() -> None:
     by_table = auto(backbone={"name": "auto"}).fit(SAMPLES)
-    assert len(by_table.candidates_) == 6
+    assert len(by_table.candidates_) == 8
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,10 @@ def _problems(name: object, member: object) -> list[str]:
         recipe = make_recipe(member.get_params(deep=False))
     except ParameterError as error:
         return [f"{where}: {line}" for line in str(error).splitlines()]
-    if recipe.training.refit:
+    if recipe.training.refit not in ("auto", False):
         return [
-            f"{where} must have training.refit=False; got True. The weights are chosen on the "
-            "validation set, which a refit would have seen."
+            f"{where} must have training.refit=False; got {recipe.training.refit!r}. "
+            "The weights are chosen on the validation set, which a refit would have seen."
         ]
     if isinstance(recipe.inputs.representation, Transformed):
         return [

@@ -102,7 +102,7 @@ def check_base(base: MultiTaskEstimator | None) -> None:
         own["inputs.representation"] = inputs.representation
     for name in ("start", "pretrain", "refit"):
         value = getattr(training, name)
-        if value:
+        if value and value != "auto":
             own[f"training.{name}"] = value
     problems = []
     for name, value in own.items():

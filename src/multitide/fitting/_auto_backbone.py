@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -41,6 +42,8 @@ FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 # With fewer labels the leaves of boosted trees are small (see `fitting/_grow_trees.py`), which some
 # tasks need and others overfit: trees with leaves of this number of rows are grown beside them.
 FEW_LABELS, LARGE_LEAF = 400, 20
+# Tasks with fewer labels than this also have a forest, which averages out what boosting overfits.
+LABELS_OF_FOREST = 2_000
 # Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
 # takes the place of boosted trees for tasks with more than so many.
 MOST_BOOSTED = 5
@@ -107,6 +110,26 @@ def _are_many_of_few_channels(samples: Collection[Samples]) -> bool:
     return n_samples >= MANY_ROWS and widest <= MOST_ENCODED
 
 
+def with_refit(recipe: Recipe, params: Mapping[str, object], has_own: bool) -> Recipe:
+    """Return the recipe with what `training.refit="auto"` stands for.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    params : mapping
+        ``estimator.get_params(deep=False)``.
+    has_own : bool
+        Whether the user has given validation samples, which should stay unseen.
+    """
+    if recipe.training.refit != "auto":
+        return recipe
+    refit: Literal["trees"] | bool = False
+    if is_auto(params["backbone"]) and not has_own:
+        refit = "trees"
+    training = dataclasses.replace(recipe.training, refit=refit)
+    return dataclasses.replace(recipe, training=training)
+
+
 def boosted_trees(n_rows: int, n_channels: int) -> Trees:
     """Return boosted trees for these numbers of training rows and channels.
 
@@ -152,10 +175,10 @@ def tree_groups(
 ) -> list[TaskGroup]:
     """Return the groups of the tasks that "auto" also grows trees for; none if there are none.
 
-    Tasks with few labels have a second group with larger leaves, and tasks with many labels or
-    steps a forest in place of boosted trees. The validation set chooses the
-    weights of the network and of the trees. Trees share nothing, so that they are left out where
-    the user has chosen how the tasks share.
+    Tasks with few labels have a forest too, and with very few a second group of boosted trees with
+    larger leaves. Tasks with many labels or steps have a forest in place of boosted trees. The
+    validation set chooses the weights of the network and of the trees. Trees share nothing, so that
+    they are left out where the user has chosen how the tasks share.
 
     Parameters
     ----------
@@ -192,10 +215,11 @@ def tree_groups(
     if by_boosting:
         group = TaskGroup(data, by_boosting, _with(recipe, boosted))
         grown.append(group)
-        few = _tasks_with_few_labels(group)
+        few = _tasks_with_few_labels(group, FEW_LABELS, "boosting")
         if few:
             careful = _with(recipe, with_large_leaves(boosted))
             grown.append(TaskGroup(data, few, careful))
+        by_forest += _tasks_with_few_labels(group, LABELS_OF_FOREST, "extra_trees")
     if by_forest:
         forest = forest_for_many(n_rows, n_channels)
         grown.append(TaskGroup(data, by_forest, _with(recipe, forest)))
@@ -216,11 +240,13 @@ def _with(recipe: Recipe, trees: Trees) -> Recipe:
     return dataclasses.replace(recipe, backbone=trees)
 
 
-def _tasks_with_few_labels(group: TaskGroup) -> list[Task]:
+def _tasks_with_few_labels(group: TaskGroup, n: int, kind: str) -> list[Task]:
+    """Return the tasks with fewer than `n` training labels for which trees of a kind can grow."""
     n_labelled = group.n_labelled()
     few = []
-    for task in group.tasks:
-        if n_labelled[task.name]["train"] < FEW_LABELS:
+    for target in group.targets:
+        task = target.task
+        if n_labelled[task.name]["train"] < n and is_growable(target, kind):
             few.append(task)
     return few
 

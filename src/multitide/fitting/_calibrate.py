@@ -72,7 +72,8 @@ def calibrate(
         for name, own in unseen.items():
             fitted.n_labelled[name]["calibration"] = len(own.truth)
     calibration, fitted.calibrated = calibration_of(unseen, rows, settings)
-    fitted.predictor.calibration = calibration
+    for each in (fitted.predictor, fitted.before_refit):
+        each.calibration = calibration
     free_of_class_weights(targets_of(fitted.predictor), fitted.calibrated)
 
 

@@ -110,7 +110,7 @@ class TreeFit:
                     _history_row(name, "validation", choice.loss, seconds)
                 )
         self.before_refit = [network], [group.names]
-        if group.recipe.training.refit and validation is not None:
+        if group.recipe.training.refit in (True, "trees") and validation is not None:
             network = group.make_network_on_all_rows().eval()
             rows = data.all_for_training().train.index
             self._grow(network, self._table(network, rows), None)

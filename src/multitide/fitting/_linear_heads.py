@@ -78,7 +78,7 @@ class LinearFit:
         if validation is not None:
             self.history += self._losses(network, "validation", validation, seconds)
         self.before_refit = [network], [group.names]
-        if group.recipe.training.refit and validation is not None:
+        if group.recipe.training.refit is True and validation is not None:
             network = group.make_network_on_all_rows().eval()
             self._solve(network, data.all_for_training().train.index, None)
         self.seconds = time.perf_counter() - started

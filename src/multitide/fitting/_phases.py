@@ -102,7 +102,7 @@ class Phases:
                 self.best_epoch[name] = chosen.get(name, chosen[JOINT])
         networks, predicted = self._chosen_networks(trainer)
         self.before_refit = networks, predicted
-        if self._settings.refit and self._group.has_validation:
+        if self._settings.refit is True and self._group.has_validation:
             with own_random_numbers(self._recipe.seed, self._device):
                 refitted = self._refit(chosen, trainer.schedule.cool_down_at, depth)
             if refitted is not None:

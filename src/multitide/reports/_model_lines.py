@@ -49,10 +49,16 @@ def training_sentences(model: Model) -> list[str]:
         "The network and its scalers were fitted to the training set only, "
         "and the validation set chose the epoch.",
     ]
-    if cast(Training, make_part("training", model.training)).refit:
+    refit = cast(Training, make_part("training", model.training)).refit
+    if refit is True:
         sentences.append(
             "Then the network was trained again, on training and validation set, "
             "for the same number of epochs."
+        )
+    elif refit == "trees":
+        sentences.append(
+            "Trees, if there are any, were then grown again on training and validation set, with "
+            "the settings that the validation set had chosen."
         )
     epochs = markdown(best_epochs(model))
     sentences += [

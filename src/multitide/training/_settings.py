@@ -41,9 +41,12 @@ class Training(Part):
         any is repeated.
     temperature : float, default=2.0
         For "temperature": 1 is the same as "size"; the larger, the closer to "equal".
-    refit : bool, default=False
-        Train again on the training and the validation set, for the chosen number of epochs. Metrics
-        on the validation set remain those of the first run.
+    refit : {"auto", "trees"} or bool, default="auto"
+        What is fitted again on the training and the validation set, with the choices that the
+        validation set has made. True: everything; a network is trained for the chosen number of
+        epochs. "trees": only trees, which takes seconds. "auto": the trees of ``backbone="auto"``,
+        unless you give validation samples of your own to ``fit``, which then stay unseen. Metrics
+        on the validation set, weights, calibration and thresholds remain those of the first fit.
     pretrain : tuple of str, default=()
         Tasks to train first, without the others. The network is then fine-tuned on all tasks and
         keeps the heads of the first.
@@ -101,7 +104,7 @@ class Training(Part):
     order: Literal["label_aware", "shuffle"] = "label_aware"
     mixing: Literal["size", "equal", "temperature"] = "size"
     temperature: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
-    refit: bool = False
+    refit: Literal["auto", "trees"] | bool = "auto"
     pretrain: tuple[str, ...] = ()
     start: str | None = None
     freeze: (
@@ -116,7 +119,7 @@ class Training(Part):
     def check(self, name: str = "") -> None:
         """Raise :class:`ParameterError` with every problem, also of settings that clash."""
         super().check(name)
-        if self.refit and self.finish != "none":
+        if self.refit is True and self.finish != "none":
             raise ParameterError(
                 f"`{name or 'Training'}.finish` must be 'none' with refit=True, "
                 "which leaves no validation set to choose by; "

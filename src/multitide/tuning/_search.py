@@ -70,7 +70,7 @@ class Plan:
     def cost_to_measure(self) -> float:
         """The time that measuring takes, in units of a trial; a refit doubles it."""
         training = cast(Training, make_part("training", self.start.training))
-        if training.refit:
+        if training.refit is True:
             return 2.0
         return 1.0
 
