@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from multitide.model._fitted_model import FittedModel
 
 RUNS = Path("runs")
-FORMAT = "How the file is written"  # a part of the help
 
 
 def table_path(text: str) -> Path:
@@ -84,11 +83,6 @@ Time = Annotated[
     typer.Option(help="Time column, or several such as year and month (repeatable)."),
 ]
 
-TimeFormat = Annotated[
-    str | None,
-    typer.Option(help='How times are written, as in strptime: "%d.%m.%y %H:%M".'),
-]
-
 Category = Annotated[
     list[str] | None,
     typer.Option(
@@ -142,51 +136,6 @@ Source = Annotated[
         parser=table_path,
         metavar="source",
         help="Configuration (.toml), data file (.csv, .parquet, .xlsx, .ts) or folder.",
-    ),
-]
-
-Missing = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Value that means missing, in place of -, --, ?, NA, nan and null (repeatable).",
-        rich_help_panel=FORMAT,
-    ),
-]
-
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="Such as latin-1. Default: detected.", rich_help_panel=FORMAT),
-]
-
-Separator = Annotated[
-    str | None,
-    typer.Option(
-        help='Sign between columns: ";", or "\\t" for a tab. Default: detected.',
-        rich_help_panel=FORMAT,
-    ),
-]
-
-Decimal = Annotated[
-    str | None,
-    typer.Option(
-        help='Decimal sign, "." or ",". Default: detected.', rich_help_panel=FORMAT
-    ),
-]
-
-Thousands = Annotated[
-    str | None,
-    typer.Option(
-        help='Sign between thousands: "." for 20.123,45, "" for none. Default: found where a '
-        "number has no other reading.",
-        rich_help_panel=FORMAT,
-    ),
-]
-
-Sheet = Annotated[
-    str | None,
-    typer.Option(
-        help="Sheet of an .xlsx workbook. Default: the first with data.",
-        rich_help_panel=FORMAT,
     ),
 ]
 

@@ -9,19 +9,13 @@ import typer
 
 from multitide.cli._arguments import (
     Data,
-    Decimal,
-    Encoding,
     Labels,
-    Missing,
     Name,
     Run,
-    Separator,
-    Sheet,
-    Thousands,
-    TimeFormat,
     read_model_and_data,
 )
 from multitide.cli._output_table import check_output, write_output
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     from multitide.drift import DriftReport
@@ -29,6 +23,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 20  # columns without drift are shown up to this number
 
 
+@takes_written
 def check_data(
     run: Run,
     data: Data,
@@ -37,13 +32,8 @@ def check_data(
     ] = 2.0,
     labels: Labels = None,
     name: Name = None,
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
+    *,
+    written: Written,
     output: Annotated[
         Path | None,
         typer.Option(help="Table to write all columns to, .csv or .parquet."),
@@ -66,13 +56,7 @@ def check_data(
         labels,
         name,
         need_labels=False,
-        time_format=time_format,
-        encoding=encoding,
-        separator=separator,
-        decimal=decimal,
-        thousands=thousands,
-        missing=missing or None,
-        sheet=sheet,
+        **written.options(),
     )
     given = {data_set: samples} if data_set else samples
     found = check(model, given, threshold=threshold)

@@ -9,34 +9,24 @@ import typer
 
 from multitide.cli._arguments import (
     Data,
-    Decimal,
-    Encoding,
     Interval,
     Labels,
-    Missing,
     Name,
     Run,
-    Separator,
-    Sheet,
-    Thousands,
-    TimeFormat,
     read_model_and_data,
 )
 from multitide.cli._output_table import check_output, write_output
+from multitide.cli._written import Written, takes_written
 
 
+@takes_written
 def evaluate(
     run: Run,
     data: Data,
     labels: Labels = None,
     name: Name = None,
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
+    *,
+    written: Written,
     output: Annotated[
         Path | None,
         typer.Option(help="Table to write the metrics to, .csv or .parquet."),
@@ -61,13 +51,7 @@ def evaluate(
         labels,
         name,
         need_labels=True,
-        time_format=time_format,
-        encoding=encoding,
-        separator=separator,
-        decimal=decimal,
-        thousands=thousands,
-        missing=missing or None,
-        sheet=sheet,
+        **written.options(),
     )
     given = {data_set: samples} if data_set else samples
     if interval is not None:

@@ -9,19 +9,13 @@ import typer
 
 from multitide.cli._arguments import (
     Data,
-    Decimal,
-    Encoding,
     Labels,
-    Missing,
     Name,
     Run,
-    Separator,
-    Sheet,
-    Thousands,
-    TimeFormat,
     command_line,
     read_model_and_data,
 )
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     from multitide.reasons import Explanation
@@ -29,6 +23,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 5  # inputs per task, in the terminal
 
 
+@takes_written
 def explain(
     run: Run,
     data: Data,
@@ -56,13 +51,8 @@ def explain(
     output: Annotated[Path, typer.Option(help="Page to write.")] = Path("explain.html"),
     labels: Labels = None,
     name: Name = None,
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
+    *,
+    written: Written,
 ) -> None:
     """Say which channels, static inputs and segments of time matter for each task.
 
@@ -80,13 +70,7 @@ def explain(
         labels,
         name,
         need_labels=False,
-        time_format=time_format,
-        encoding=encoding,
-        separator=separator,
-        decimal=decimal,
-        thousands=thousands,
-        missing=missing or None,
-        sheet=sheet,
+        **written.options(),
     )
     found = explain_model(
         model,

@@ -15,29 +15,23 @@ from multitide.cli._arguments import (
     Calendar,
     Category,
     Channel,
-    Decimal,
-    Encoding,
     Engine,
     Ignore,
     Label,
     Labels,
-    Missing,
     Quiet,
-    Separator,
     Series,
-    Sheet,
     Source,
     SplitBy,
     Static,
     Stride,
-    Thousands,
     Time,
-    TimeFormat,
     Weight,
     Window,
     engine_options,
 )
 from multitide.cli._fit_together import fit_together
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     from multitide.config._config import Config
@@ -47,6 +41,7 @@ if TYPE_CHECKING:
 OPTION_OF = {"channels": "channel", "time_format": "time-format"}
 
 
+@takes_written
 def fit(
     source: Source,
     label: Label = None,
@@ -57,17 +52,12 @@ def fit(
     ignore: Ignore = None,
     series: Series = None,
     time: Time = None,
-    time_format: TimeFormat = None,
+    *,
+    written: Written,
     calendar: Calendar = None,
     weight: Weight = None,
     window: Window = None,
     stride: Stride = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
     split: SplitBy = None,
     max_epochs: Annotated[
         int | None,
@@ -159,19 +149,13 @@ def fit(
         "static": static,
         "ignore": ignore,
         "time": time,
-        "time_format": time_format,
         "calendar": calendar,
         "weight": weight,
         "labels": labels,
         "series": series,
         "window": window,
         "stride": stride,
-        "encoding": encoding,
-        "separator": separator,
-        "decimal": decimal,
-        "thousands": thousands,
-        "missing": missing,
-        "sheet": sheet,
+        **written.options(),
     }
     config = source_config(source, label, given(data), split)
     options = {

@@ -8,35 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from multitide.cli._arguments import (
-    Decimal,
-    Encoding,
     Ignore,
     Label,
     Labels,
-    Missing,
-    Separator,
     Series,
-    Sheet,
     Static,
     Table,
-    Thousands,
     Time,
-    TimeFormat,
 )
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     from multitide.data.tables._inspect_table import TableInspection
     from multitide.data.tables._propose_window import WindowProposal
-    from multitide.data.tables._read_options import FileOptions
 
 
+@takes_written
 def init(
     data: Table,
     labels: Labels = None,
     label: Label = None,
     series: Series = None,
     time: Time = None,
-    time_format: TimeFormat = None,
+    *,
+    written: Written,
     static: Static = None,
     ignore: Ignore = None,
     every: Annotated[
@@ -48,12 +43,6 @@ def init(
     stride: Annotated[
         int | None, typer.Option(help="Rows between the starts of windows.")
     ] = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
     output: Annotated[Path, typer.Option(help="Configuration file to write.")] = Path(
         "multitide.toml"
     ),
@@ -75,15 +64,6 @@ def init(
         )
     check_new_file(output)
     step = _number_or_text(every)
-    written: FileOptions = {
-        "time_format": time_format,
-        "encoding": encoding,
-        "separator": separator,
-        "decimal": decimal,
-        "thousands": thousands,
-        "missing": missing,
-        "sheet": sheet,
-    }
     inspected = inspect_table(
         data,
         labels=labels,
@@ -95,9 +75,9 @@ def init(
         every=step,
         window=window,
         stride=stride,
-        **written,
+        **written.options(),
     )
-    options = given({**written, "every": step})
+    options = given({**written.options(), "every": step})
     folder, windows = output.parent, inspected.windows
     show_table(inspected.roles, f"Columns of {data.name}")
     for sentence in inspected.assumed:

@@ -9,25 +9,19 @@ import typer
 
 from multitide.cli._arguments import (
     Data,
-    Decimal,
-    Encoding,
     Interval,
-    Missing,
     Name,
     Run,
-    Separator,
-    Sheet,
-    Thousands,
-    TimeFormat,
     read_model_and_data,
 )
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     from multitide.data._samples import Samples
-    from multitide.data.tables._read_options import FileOptions
 
 
+@takes_written
 def predict(
     run: Run,
     data: Data,
@@ -43,13 +37,8 @@ def predict(
         typer.Option(help="Second table, if the model needs static inputs from it."),
     ] = None,
     name: Name = None,
-    time_format: TimeFormat = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
+    *,
+    written: Written,
     last: Annotated[
         bool,
         typer.Option("--last", help="Predict only the newest window of each series."),
@@ -69,21 +58,13 @@ def predict(
     from multitide.cli._prediction_rows import prediction_rows
     from multitide.cli._terminal import bold, say, show_warning
 
-    written: FileOptions = {
-        "time_format": time_format,
-        "encoding": encoding,
-        "separator": separator,
-        "decimal": decimal,
-        "thousands": thousands,
-        "missing": missing or None,
-        "sheet": sheet,
-    }
+    file = written.options()
     if not output.suffix:
-        predict_parts(run, data, labels, name, output, interval, last=last, **written)
+        predict_parts(run, data, labels, name, output, interval, last=last, **file)
         return
     check_output(output, escape_formulas=escape_formulas)
     model, data_set, samples = read_model_and_data(
-        run, data, labels, name, need_labels=False, last=last, **written
+        run, data, labels, name, need_labels=False, last=last, **file
     )
     table = prediction_rows(model, samples, data_set, interval)
     write_output(table, output, escape_formulas=escape_formulas)

@@ -9,23 +9,17 @@ import typer
 
 from multitide.cli._arguments import (
     Channel,
-    Decimal,
-    Encoding,
     Ignore,
     Labels,
-    Missing,
-    Separator,
     Series,
-    Sheet,
     Source,
     SplitBy,
     Stride,
-    Thousands,
     Time,
-    TimeFormat,
     Window,
 )
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
+from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +31,7 @@ if TYPE_CHECKING:
     from multitide.encodings._representation import Representation
 
 
+@takes_written
 def represent(
     source: Source,
     output: Annotated[Path, typer.Option(help="Table to write, .parquet or .csv.")],
@@ -56,15 +51,10 @@ def represent(
     ignore: Ignore = None,
     series: Series = None,
     time: Time = None,
-    time_format: TimeFormat = None,
+    *,
+    written: Written,
     window: Window = None,
     stride: Stride = None,
-    encoding: Encoding = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    missing: Missing = None,
-    sheet: Sheet = None,
     split: SplitBy = None,
     escape_formulas: EscapeFormulas = False,
 ) -> None:
@@ -85,15 +75,9 @@ def represent(
         "ignore": ignore,
         "series": series,
         "time": time,
-        "time_format": time_format,
         "window": window,
         "stride": stride,
-        "encoding": encoding,
-        "separator": separator,
-        "decimal": decimal,
-        "thousands": thousands,
-        "missing": missing,
-        "sheet": sheet,
+        **written.options(),
     }
     config = source_config(source, label, given(data), split)
     if representation is not None:
