@@ -14,6 +14,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.backbones import Trees
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
+from multitide.errors import MultitideWarning
 from multitide.tasks import Classification, MultiLabel, Regression, Task
 from multitide.training._settings import Training
 from refusals import refused
@@ -339,3 +340,45 @@ def test_several_data_sets_are_calibrated_together(
             np.testing.assert_array_equal(
                 values, loaded.decode({name: each})[name][task]
             )
+
+
+def sized(n_runs: int, seed: int) -> Samples:
+    """Return runs of 1 to 12 samples, of which longer ones have a noisier label."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 13, n_runs)
+    runs = np.repeat(np.arange(n_runs), sizes)
+    level = rng.normal(size=len(runs))
+    X = np.repeat(level[:, None, None], 4, axis=2).astype(np.float32)
+    noise = (sizes[runs] / 6) ** 2 * rng.normal(size=len(runs))
+    labels = pd.DataFrame({"number": level + noise})
+    return Samples.from_arrays(X, labels, series=runs)
+
+
+def test_recordings_whose_size_goes_with_their_errors_are_named() -> None:
+    rule = Splitter(by="group", validation=0.2, calibration=0.4)
+    model = sure(validation=rule, tasks=[Regression("number")], verbose=1)
+    with pytest.warns(MultitideWarning, match="Longer recordings .* 'number'"):
+        model.fit(sized(150, seed=0))
+    (row,) = model.evaluate_interval(sized(60, seed=1), level=0.8).to_dict("records")
+    assert row["size_linked"]
+    assert row["by_recording"] - row["coverage"] > 0.02
+
+
+def test_a_set_of_your_own_needs_labels_of_every_task(samples: Samples) -> None:
+    train, held = Splitter(by="random").hold_out(samples, 0.4)
+    for column in ("number", "b"):
+        labels = samples[held].y
+        few = labels.assign(**{column: labels[column].where(labels.index < 9)})
+        with refused("`calibration`", "at least 10 labels", repr(column), "Give more"):
+            sure().fit(samples[train], calibration=samples[held].replace(y=few))
+
+
+def test_a_label_without_held_out_labels_takes_no_level_from_others(
+    samples: Samples,
+) -> None:
+    """Its task has no intervals; those of other tasks stay."""
+    train, held = Splitter(by="random").hold_out(samples, 0.4)
+    given = samples[held].replace(y=samples[held].y.assign(b=np.nan))
+    model = sure().fit(samples[train], validation=given)
+    assert set(model.scores_) == {"two", "four", "number"}
+    assert "number_low" in model.predict_interval(given)

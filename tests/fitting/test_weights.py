@@ -252,6 +252,13 @@ def test_wrong_weights_are_refused_before_training(
         ones.evaluate(X, y, sample_weight=pd.DataFrame({"load": weights}))
 
 
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_weights_whose_squares_are_no_numbers_are_refused(scale: float) -> None:
+    X, y = make_arrays(n=60)
+    with refused("`weights` of 'state'", f"{scale:g}", "Divide them"):
+        small().fit(X, y, sample_weight=np.full(60, scale))
+
+
 def test_weights_of_another_shape_or_task_are_refused() -> None:
     X, y = make_arrays(n=60)
     with refused("`sample_weight`", "59", "60"):

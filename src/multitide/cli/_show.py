@@ -157,11 +157,15 @@ def show_metrics(metrics: pd.DataFrame, title: str) -> None:
 
 def show_intervals(coverage: pd.DataFrame) -> None:
     """Show how many labels intervals and sets contain, and how wide they are."""
+    from multitide.model._intervals import size_sentences, without_size_links
+
     labelled = coverage["n_labelled"].astype(int).astype(str)
-    shown = coverage.assign(n_labelled=labelled).rename(
-        columns={"n_labelled": "labelled"}
+    shown = without_size_links(coverage.assign(n_labelled=labelled)).rename(
+        columns={"n_labelled": "labelled", "by_recording": "by recording"}
     )
     show_table(shown, "Intervals and sets")
+    for sentence in size_sentences(coverage):
+        show_warning(sentence)
     show_note(
         '"coverage" is the share of labels in their interval or set, ideally "level"; "width" is '
         "the mean width of intervals in the units of the label, or the mean number of classes."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 
 from multitide.calibration._calibrated_label import CalibratedLabel
@@ -20,7 +22,9 @@ from multitide.calibration._choose import (
 from multitide.calibration._column_map import ColumnMap
 from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._scores import Scores
+from multitide.calibration._size_link import size_link
 from multitide.data._split_data import SplitData
+from multitide.errors import MultitideWarning
 from multitide.fitting._fit_model import Fitted
 from multitide.fitting._free_of_class_weights import (
     free_of_class_weights,
@@ -33,6 +37,8 @@ from multitide.tasks._multi_label import MultiLabelTarget
 from multitide.tasks._task import Target
 from multitide.training._decode_samples import decode_samples
 from multitide.training._settings import Training
+
+LEVEL = 0.9  # at which coverage is looked at
 
 logger = logging.getLogger("multitide")
 
@@ -111,12 +117,39 @@ def calibration_of(
 
 
 def scores_of(unseen: Unseen) -> Scores | None:
-    """Return the conformal scores of a task; None without labels or for kinds without them."""
+    """Return the conformal scores of a task; None for kinds that have none.
+
+    Also None if the task, or a label of it, has no labels here: no level would be supported.
+    """
     conformity = conformity_of(unseen.target)
-    if conformity is None or not len(unseen.truth):
+    if conformity is None:
         return None
     scores = conformity.scores(unseen.truth, unseen.decoded)
-    return Scores.fitted(scores, unseen.units, unseen.weights)
+    if np.isnan(scores).all(axis=0).any():
+        logger.info(
+            "%s has no intervals: a label of it is missing in all held-out samples.",
+            unseen.target.task.name,
+        )
+        return None
+    fitted = Scores.fitted(scores, unseen.units, unseen.weights)
+    _warn_of_sizes(unseen, scores, fitted)
+    return fitted
+
+
+def _warn_of_sizes(unseen: Unseen, scores: np.ndarray, fitted: Scores) -> None:
+    """Warn if intervals cover large recordings less, or more, than small ones."""
+    quantiles = fitted.quantiles(LEVEL)
+    if np.isinf(quantiles).any():
+        return
+    link = size_link(scores, quantiles, unseen.units, unseen.weights)
+    if link.is_linked:
+        warnings.warn(
+            f"Longer recordings have other errors in {unseen.target.task.name!r} than shorter "
+            "ones. Its intervals have their level for a row of a random recording, not for a "
+            "random row.",
+            MultitideWarning,
+            stacklevel=2,
+        )
 
 
 def _after(calibrator: Calibrator, unseen: Unseen) -> Unseen:

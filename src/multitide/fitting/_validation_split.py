@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._checks import check_fraction
+from multitide.data._calibration_labels import check_calibration_labels
 from multitide.data._default_rule import default_rule
 from multitide.data._samples import Samples
 from multitide.data._split import Split, nobody
@@ -16,6 +17,8 @@ from multitide.data._splitter import Splitter
 from multitide.errors import DataError, ParameterError
 from multitide.tasks import Task, label_names
 from multitide.tasks._declared_kinds import with_declared_kinds
+
+MORE_SAMPLES = "Give more of them, or leave it out: the validation set then serves."
 
 
 def training_and_validation(
@@ -76,6 +79,7 @@ def training_and_validation(
         train, validation = _held_out(samples, train, tasks, rule, seed, number)
     if calibration is not None:
         samples, calibrates = _appended(samples, calibration, columns, "calibration")
+        check_calibration_labels(calibration.y[columns], MORE_SAMPLES)
     return samples, Split(train, validation, nobody(), calibrates)
 
 

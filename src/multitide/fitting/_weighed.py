@@ -16,6 +16,8 @@ from multitide.fitting._data_sets import labels_of, naming_data_set
 from multitide.tasks import Task, label_names, task_names
 
 REMEDY = "Use 0, or a missing label, for rows that do not count."
+# The largest weight is between these, so that sums of squares are neither infinite nor 0.
+LEAST, MOST = 1e-100, 1e100
 
 
 def weighed_sets(data_sets: Mapping[str, Samples], tasks: Sequence[Task]) -> DataSets:
@@ -103,6 +105,11 @@ def _check(task: str, weights: np.ndarray, known: np.ndarray) -> None:
         got = f"{weights[row]:g} in row {row}, and {wrong.sum()} of these in all"
     elif not weights[known].any():
         got = f"0 in all {known.sum()} of them"
+    elif not LEAST <= (largest := weights[known].max()) <= MOST:
+        raise DataError(
+            f"`weights` of {task!r} must be between {LEAST:g} and {MOST:g}, or 0; the largest is "
+            f"{largest:g}. Divide them by it: only their ratios matter."
+        )
     if got:
         raise DataError(
             f"`weights` of {task!r} must be finite numbers of at least 0, some above 0, where it "

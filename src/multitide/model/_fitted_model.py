@@ -229,8 +229,10 @@ class FittedModel(HasClasses):
         -------
         DataFrame
             Columns ``task``, ``level``, ``coverage`` (ideally the level), ``width`` (the mean width
-            of intervals, or the mean size of sets) and ``n_labelled``; with several data sets also
-            ``data``.
+            of intervals, or the mean size of sets) and ``n_labelled``; ``by_recording``, the mean
+            coverage of recordings or groups, which is what intervals promise where these are held
+            out whole, and ``size_linked``, whether their size goes with their errors, so that
+            both differ; with several data sets also ``data``.
         """
         check_is_fitted(self, "tasks_")
         level = check_level(level, self.scores_)

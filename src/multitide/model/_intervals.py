@@ -13,7 +13,9 @@ from multitide._weighted_mean import weighted_mean
 from multitide.calibration._conformity import Conformity
 from multitide.calibration._conformity_of import conformity_of
 from multitide.calibration._scores import Scores, units_needed
+from multitide.calibration._size_link import size_link
 from multitide.data._data_sets import DataSets
+from multitide.data._recordings import units_of_rows
 from multitide.data._weights import weights_of
 from multitide.errors import ParameterError
 from multitide.fitting._data_sets import labels_of
@@ -114,10 +116,38 @@ def coverage_table(
             if weights is None:
                 weights = np.ones(len(truth))
             row |= _covered(
-                conformity, truth[known], values[known], weights[known], quantiles
+                conformity,
+                truth[known],
+                values[known],
+                weights[known],
+                units_of_rows(samples, np.flatnonzero(known)),
+                quantiles,
             )
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def without_size_links(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of coverage for people: with that of recordings only where it differs."""
+    hidden = ["size_linked"]
+    if not table["size_linked"].any():
+        hidden.append("by_recording")
+    return table.drop(columns=hidden)
+
+
+def size_sentences(table: pd.DataFrame) -> list[str]:
+    """Return what the size of recordings does to the coverage of :func:`coverage_table`."""
+    sentences = []
+    for row in table[table["size_linked"]].to_dict("records"):
+        of_data = f" of {row['data']!r}" if "data" in row else ""
+        which = "harder" if row["coverage"] < row["by_recording"] else "easier"
+        sentences.append(
+            f"{row['task']!r}{of_data} at {row['level']:g}: longer recordings are {which}. "
+            f"Intervals cover {row['coverage']:.3f} of all rows, and {row['by_recording']:.3f} of "
+            "the rows of an average recording; they promise the second where recordings are held "
+            "out whole."
+        )
+    return sentences
 
 
 def _covered(
@@ -125,10 +155,17 @@ def _covered(
     truth: np.ndarray,
     decoded: np.ndarray,
     weights: np.ndarray,
+    units: np.ndarray,
     quantiles: np.ndarray,
-) -> dict[str, float]:
+) -> dict[str, float | bool]:
     """Return weighted coverage and mean width over all known labels; NaN without any."""
-    found = {"coverage": np.nan, "width": np.nan, "n_labelled": float(len(truth))}
+    found: dict[str, float | bool] = {
+        "coverage": np.nan,
+        "width": np.nan,
+        "n_labelled": float(len(truth)),
+        "by_recording": np.nan,
+        "size_linked": False,
+    }
     if weights.any():
         scores = conformity.scores(truth, decoded)
         known = ~np.isnan(scores)
@@ -137,6 +174,11 @@ def _covered(
         widths = conformity.widths(decoded, quantiles)[known]
         found["coverage"] = weighted_mean(inside, of_labels)
         found["width"] = weighted_mean(widths, of_labels)
+        counting = weights > 0
+        link = size_link(
+            scores[counting], quantiles, units[counting], weights[counting]
+        )
+        found["by_recording"], found["size_linked"] = link
     return found
 
 

@@ -12,7 +12,12 @@ from matplotlib.axes import Axes
 from multitide import plot
 from multitide.data._data_sets import DataSets
 from multitide.fitting._data_sets import labels_of
-from multitide.model._intervals import coverage_table, supported
+from multitide.model._intervals import (
+    coverage_table,
+    size_sentences,
+    supported,
+    without_size_links,
+)
 from multitide.plot._style import short
 from multitide.reports._figures import Draw
 from multitide.reports._model_lines import Model
@@ -48,8 +53,11 @@ def calibration_sections(
     coverage = _coverage(model, test_sets, decoded)
     if len(coverage):
         table = coverage.assign(n_labelled=coverage["n_labelled"].astype(int))
-        table = table.rename(columns={"n_labelled": "labelled"})
-        sections.append(Section("Intervals and sets", ABOUT_INTERVALS, [table]))
+        table = without_size_links(table).rename(
+            columns={"n_labelled": "labelled", "by_recording": "by recording"}
+        )
+        about = " ".join([ABOUT_INTERVALS, *size_sentences(coverage)])
+        sections.append(Section("Intervals and sets", about, [table]))
     return sections
 
 
