@@ -1,13 +1,16 @@
 """Which parts should the default have, and should its trees be grown again on all rows?
 
-    python benchmarks/default_parts.py [CASE ...] [--seeds 1] [--folder runs/default_parts]
+    python benchmarks/default_parts.py [CASE ...] [--seeds 1] [--rules RULE ...]
+        [--folder runs/default_parts]
 
 No test set is read. The validation rows of each case stand in for one, and the default holds out
 validation rows of its own among the training rows. One fit per case and seed grows all parts: the
 network, boosted trees (for few labels also with large leaves) and extra trees, and the trees once
 more on its training and validation rows. Each arm then weights some of these parts as the default
 does, by what they predicted for the held-out rows before they were grown again. Losses are in
-units of the trivial loss. The predictions of the parts stay in ``--folder``.
+units of the trivial loss. The predictions of the parts stay in ``--folder``. ``--rules`` compares
+rules for the weights (see ``weight_rules.py``) of the default's parts instead, with trees grown
+again.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ import pandas as pd
 import torch
 from cases import CASES, Case
 from kept_fits import fits_of_default, keep, kept
+from weight_rules import RULES, Rule
 
 from multitide import MultiTaskEstimator, Samples, _plan_fit
 from multitide.fitting import _auto_backbone
@@ -174,6 +178,31 @@ def loss_of(
     return float(np.nanmean(target.decoded_losses(truth, decoded)))
 
 
+def loss_of_rule(
+    rule: Rule, task: str, target: Target, parts: dict[str, Trained], outer: Samples
+) -> float:
+    """Return the mean loss on the outer rows of the default's parts, weighted by a rule."""
+    own = []
+    for name in (*BOOSTED, EXTRA):
+        if name in parts and task in parts[name].held_out:
+            own.append(parts[name])
+    held = own[0].held_out[task]
+    truth = target.truth(outer.y[target.task.columns])
+    n_outer = len(truth)
+
+    def losses(values: np.ndarray) -> np.ndarray:
+        chosen_on = held.target.decoded_losses(held.truth, values[n_outer:])
+        return np.concatenate([np.full(n_outer, np.nan), chosen_on])
+
+    predictions = []
+    for part in own:
+        both = [part.again[task], part.held_out[task].decoded]
+        predictions.append(np.concatenate(both).astype(np.float64))
+    groups = np.concatenate([np.zeros(n_outer, dtype=int), held.recordings])
+    combined = rule(predictions, losses, groups)[:n_outer]
+    return float(np.nanmean(target.decoded_losses(truth, combined)))
+
+
 def main() -> None:
     """Fit what is not fitted yet, and print the losses of the arms."""
     parser = argparse.ArgumentParser(
@@ -181,6 +210,7 @@ def main() -> None:
     )
     parser.add_argument("cases", nargs="*", choices=[[], *CASES])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=[])
     parser.add_argument("--folder", type=Path, default=Path("runs/default_parts"))
     arguments = parser.parse_args()
     rows = []
@@ -193,15 +223,21 @@ def main() -> None:
                 keep(train(case, seed), place)
                 seconds = time.perf_counter() - started
                 print(f"{name}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
+            targets: dict[str, Target]
+            parts: dict[str, Trained]
             targets, parts = kept(place)  # type: ignore[misc]
-            print(name, {key: round(part.seconds, 1) for key, part in parts.items()})
+            seconds_of = {key: round(part.seconds, 1) for key, part in parts.items()}
+            print(name, seconds_of, file=sys.stderr)
             outer = case.samples[case.splits[0].validation]
             for task, target in targets.items():
-                for arm_name, arm in ARMS.items():
+                for rule in arguments.rules:
+                    loss = loss_of_rule(RULES[rule], task, target, parts, outer)
+                    rows.append((name, seed, task, rule, loss))
+                for arm_name, arm in () if arguments.rules else ARMS.items():
                     loss = loss_of(arm, task, target, parts, outer)
                     rows.append((name, seed, task, arm_name, loss))
     table = pd.DataFrame(rows, columns=["case", "seed", "task", "arm", "loss"])
-    order = list(ARMS)
+    order = arguments.rules or list(ARMS)
     by_task = table.pivot_table("loss", "arm", ["case", "task"], sort=False).reindex(
         order
     )

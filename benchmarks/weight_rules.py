@@ -326,6 +326,21 @@ RULES: dict[str, Rule] = {
         kept_by(1.5, shrunk(greedy, uniform, 30, "squares"))
     ),
     "within 2 SE, by loss": by(kept_by(2, by_loss(1))),
+    "within 2 SE, by loss to greedy": by(
+        kept_by(2, shrunk(greedy, by_loss(1), 10, "squares"))
+    ),
+    "within 2 SE, by loss to greedy of all": by(
+        shrunk(greedy, kept_by(2, by_loss(1)), 10, "squares")
+    ),
+    "within 1 SE, by loss to greedy of all": by(
+        shrunk(greedy, kept_by(1, by_loss(1)), 10, "squares")
+    ),
+    "within 3 SE, by loss to greedy of all": by(
+        shrunk(greedy, kept_by(3, by_loss(1)), 10, "squares")
+    ),
+    "within 2 SE, by loss to greedy of all, 30": by(
+        shrunk(greedy, kept_by(2, by_loss(1)), 30, "squares")
+    ),
     "within 2 SE, by squared loss": by(kept_by(2, by_loss(2))),
     "within 2 SE, by loss to the 4th": by(kept_by(2, by_loss(4))),
     "by loss to the 4th": by(by_loss(4)),

@@ -84,6 +84,19 @@ def part_from_config(registry: Registry, spec: object, where: str) -> Part:
     return _make(_part_class(registry, name, f"{where}.name"), values, where)
 
 
+def known_name(registry: Registry, spec: object) -> str | None:
+    """Return the name in the table of a part; None unless it is a table with a registered name.
+
+    A stored table may hold anything where the name should be.
+    """
+    if not isinstance(spec, Mapping):
+        return None
+    name = spec.get("name")
+    if isinstance(name, str) and name in registry:
+        return name
+    return None
+
+
 def _got(spec: object) -> str:
     """Say what was given in place of a part, and what to do if it is a class or a torch module."""
     own = " " + OWN_PART

@@ -152,7 +152,7 @@ def test_a_pickle_keeps_each_large_array_outside_and_once() -> None:
 
 
 def test_only_known_engines_are_made() -> None:
-    with refused("`engine`", "'dask'", '"ray"'):
+    with refused("`engine`", "'dask'", "'ray'"):
         make_engine("dask", None, ["cpu"])
     with refused("`n_jobs`", "0"):
         make_engine("local", 0, ["cpu"])

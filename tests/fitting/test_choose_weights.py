@@ -74,6 +74,15 @@ def test_a_clearly_worse_fit_is_left_out_even_if_rows_are_few() -> None:
     assert weights[:2].min() > 0.1
 
 
+def test_many_rows_let_a_worse_fit_help_a_better_one() -> None:
+    """Errors of opposite sign cancel, although those of one fit are three times as large."""
+    truth = np.zeros(500)
+    error = noisy(truth, 1.0, 1)
+    fits = [error, -3 * error]
+    weights = choose_weights(fits, squared(truth), np.arange(500), 0)
+    assert weights == pytest.approx([0.75, 0.25], abs=0.05)
+
+
 def test_windows_of_one_recording_are_one_piece_of_evidence() -> None:
     """A difference that one recording makes is not clear, one of all recordings is."""
     truth = np.zeros(60)

@@ -9,7 +9,7 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.fitting._greedy_weights import greedy_weights
 
-# A fit whose loss is larger than the lowest by more standard errors of the difference is left out.
+# A fit starts with 0 if its loss is larger than the lowest by more standard errors of the difference.
 N_ERRORS = 2.0
 # The starting weights count as much as greedy selection on so many independent losses.
 PRIOR_ROWS = 10.0
@@ -28,11 +28,11 @@ def choose_weights(
 
     Few rows, or few positive ones, favour one fit by chance. Three steps limit that:
 
-    1. Fits that are clearly worse than the best one are left out, by paired differences.
+    1. Fits that are clearly worse than the best one start with weight 0, by paired differences.
     2. The others start with weights inverse to their losses, which is best for numbers with
        independent errors.
-    3. The weights move from there towards those of greedy selection, the further the more rows
-       contribute to the loss.
+    3. The weights move from there towards those of greedy selection among all fits, the further the
+       more rows contribute to the loss. A fit that is worse alone can still help the others.
 
     Weights below `LEAST_SHARE`, or half an equal share if that is less, become 0.
     docs/guide/defaults.md compares the rule with others.
@@ -64,13 +64,11 @@ def choose_weights(
     _, codes = np.unique(groups[known], return_inverse=True)
     means = np.array([weighted_mean(row, counts) for row in table])
     places = _not_clearly_worse(table, means, codes, counts)
-    chosen = [predictions[place] for place in places]
-    prior = _inverse(means[places])
-    selected = greedy_weights(chosen, row_losses, groups, seed, of_rows)
+    prior = np.zeros(len(predictions))
+    prior[places] = _inverse(means[places])
+    selected = greedy_weights(predictions, row_losses, groups, seed, of_rows)
     n_rows = _n_independent(table[places].mean(axis=0), codes, counts)
-    weights = np.zeros(len(predictions))
-    weights[places] = n_rows * selected + PRIOR_ROWS * prior
-    weights /= weights.sum()
+    weights = (n_rows * selected + PRIOR_ROWS * prior) / (n_rows + PRIOR_ROWS)
     # Of many fits that are equally good, each has a small weight: half an equal share is enough.
     weights[weights < min(LEAST_SHARE, 0.5 / len(weights))] = 0
     shares: np.ndarray = weights / weights.sum()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from multitide._checks import listed
-from multitide._registries import part_to_config
+from multitide._registries import known_name, part_to_config
 from multitide.sharing import SHARINGS
 from multitide.study._comparison import Comparison
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
@@ -228,10 +228,11 @@ def _sharing(given: object, networks: list[list[str]]) -> dict[str, object] | st
     if all(len(group) == 1 for group in networks):
         return "none"
     sharing: dict[str, object] = {"name": "hard"}
-    if isinstance(given, dict) and given.get("name") in SHARINGS:
-        defaults = part_to_config(SHARINGS, given["name"])
-        if given["name"] != "none":
-            sharing["name"] = given["name"]
+    known = known_name(SHARINGS, given)
+    if known is not None and isinstance(given, dict):
+        defaults = part_to_config(SHARINGS, known)
+        if known != "none":
+            sharing["name"] = known
         for name, value in given.items():
             if value != defaults.get(name):
                 sharing[name] = value

@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from multitide._checks import listed
+from multitide._registries import known_name
 from multitide.methods import first_sentence
 from multitide.reports._pages import Row
 from multitide.sharing import SHARINGS
@@ -151,13 +152,12 @@ def meanings(comparison: Comparison) -> list[tuple[str, str]]:
 
 def _meaning(comparison: Comparison, arm: str) -> str:
     settings = comparison.settings[arm]["settings"]
-    sharing, baseline = settings.get("sharing"), settings.get("baseline")
-    if isinstance(baseline, dict) and baseline.get("name") in BASELINES:
-        return first_sentence(BASELINES[baseline["name"]].__doc__ or "")
-    if isinstance(sharing, dict) and sharing.get("name") in SHARINGS:
-        name = sharing["name"]
-        if arm in (name, comparison.reference):
-            return first_sentence(SHARINGS[name].__doc__ or "")
+    baseline = known_name(BASELINES, settings.get("baseline"))
+    if baseline is not None:
+        return first_sentence(BASELINES[baseline].__doc__ or "")
+    sharing = known_name(SHARINGS, settings.get("sharing"))
+    if sharing is not None and arm in (sharing, comparison.reference):
+        return first_sentence(SHARINGS[sharing].__doc__ or "")
     return _groups_in_words(comparison, arm)
 
 
