@@ -9,7 +9,7 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.fitting._greedy_weights import greedy_weights
 
-# A fit starts with 0 if its loss is larger than the lowest by more standard errors of the difference.
+# A fit starts with 0 if its loss is higher than the lowest by more standard errors.
 N_ERRORS = 2.0
 # The starting weights count as much as greedy selection on so many independent losses.
 PRIOR_ROWS = 10.0
