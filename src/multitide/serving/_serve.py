@@ -85,8 +85,13 @@ def run_server(
     """Answer requests until the process is told to stop; then finish those in work."""
     import uvicorn
 
+    from multitide.serving._prompt_protocol import prompt_protocol
+
     config = uvicorn.Config(
         app,
+        # A request has its time, and the client as much to read the answer.
+        http=prompt_protocol(2 * seconds),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
