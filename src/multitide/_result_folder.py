@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,7 @@ from multitide.errors import StoreError
 Record = TypeVar("Record", bound=BaseModel)
 
 DRAFT_PREFIX = ".draft-"  # of files and folders that are being written
+INSTALL = "Install the version that wrote it, or a newer one, to read it."
 LONGEST = (
     500  # characters of what is wrong with a record; its values can be of any length
 )
@@ -238,7 +241,7 @@ def read_record(
     schemas : collection of int
         The schema versions that this version of multitide reads.
     remedy : str
-        What to do about another version, as a sentence: ``"Run `multitide compare` again."``
+        What to do about an older version, as a sentence: ``"Run `multitide compare` again."``
     called : str, optional
         How messages call such a folder; `kind` by default.
 
@@ -272,12 +275,14 @@ def read_record(
         raise StoreError(message) from error
     if not isinstance(content, dict) or content.get("format") != kind:
         raise StoreError(f"{str(path)!r} must be a {kind}; its format is not {kind!r}.")
-    version = content.get("schema_version")
-    if version not in list(schemas):
+    schema = content.get("schema_version")
+    if schema not in list(schemas):
         known = " or ".join(map(str, sorted(schemas)))
+        if isinstance(schema, int) and schema > max(schemas):
+            remedy = INSTALL
         raise StoreError(
             f"{str(path)!r} must have schema version {known}; "
-            f"got {shortened(repr(version))}{_written_by(content)}. {remedy}"
+            f"got {shortened(repr(schema))}{_written_by(content)}. {remedy}"
         )
     return content
 
@@ -302,6 +307,53 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
         return model.model_validate(content)
     except ValidationError as error:
         raise damaged(path, first_problem(error)) from error
+
+
+@contextmanager
+def said_of_newer(path: Path) -> Iterator[None]:
+    """Say of a folder that cannot be read that a newer multitide wrote it, if one did.
+
+    Its schema may have the same number and new fields, which would look like damage.
+
+    Parameters
+    ----------
+    path : path
+        Of the record that names the versions.
+
+    Raises
+    ------
+    StoreError
+        In place of one that the block raises.
+    """
+    try:
+        yield
+    except StoreError as error:
+        theirs = _version_in(path)
+        if _numbers(theirs) <= _numbers(version("multitide")):
+            raise
+        raise StoreError(
+            f"{str(path)!r} must be one that multitide {version('multitide')} can read; "
+            f"it was written by multitide {shortened(theirs)}. {INSTALL}"
+        ) from error
+
+
+def _version_in(path: Path) -> str:
+    """Return the version of multitide that a record names; "" if it names none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    if not isinstance(content, dict) or not isinstance(content.get("versions"), dict):
+        return ""
+    return str(content["versions"].get("multitide", ""))
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the numbers of a version, which are compared one after the other."""
+    matched = re.match(r"\d{1,9}(\.\d{1,9})*", text)
+    if matched is None:
+        return []
+    return list(map(int, matched[0].split(".")))
 
 
 def first_problem(error: ValidationError) -> str:

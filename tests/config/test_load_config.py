@@ -379,3 +379,39 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbfx = 1\n")
     assert read_toml(path) == {"x": 1}
+
+
+# -- versions --------------------------------------------------------------------------------------
+
+KEPT = Path(__file__).parent / "kept"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(KEPT.glob("*.toml")), ids=lambda path: path.stem
+)
+def test_a_configuration_of_an_earlier_version_is_read(path: Path) -> None:
+    config = load_config(path)
+    assert [task.name for task in config.tasks or []] == ["state", "load", "ahead"]  # type: ignore[union-attr]
+    assert config.only.options["window"] == 24
+    estimator = config.make_estimator()
+    assert estimator.backbone == LSTMFCN(
+        hidden_size=16, filters=(16, 16, 8), conv_dropout=0.3
+    )
+    assert estimator.training.schedule == "cosine"  # type: ignore[union-attr]
+    assert config.compare["n_seeds"] == 5 and config.tune["n_trials"] == 10
+
+
+def test_a_written_configuration_names_its_version(folder: Path) -> None:
+    text = Config([DataSection({"path": folder / "data.csv"})]).to_toml()
+    assert text.startswith("schema_version = 1\n")
+    assert load_config(write(folder, text)).to_toml() == text
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, [1]])
+def test_a_configuration_of_a_newer_version_is_one_sentence(
+    folder: Path, version: object
+) -> None:
+    text = toml_text({"schema_version": version, "from_the_future": 1})
+    with refused("`schema_version`", "must be 1", repr(version), "Install") as raised:
+        load_config(write(folder, text))
+    assert "from_the_future" not in str(raised.value)

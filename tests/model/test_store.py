@@ -132,7 +132,7 @@ def test_an_altered_record_is_refused(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"schema_version": 9}, "schema"), ({"format": "x"}, "format")],
+    [({"schema_version": 9}, "Install the version"), ({"format": "x"}, "format")],
 )
 def test_newer_and_foreign_records_are_refused(
     change: dict[str, Any], message: str, folder: Path, tmp_path: Path
@@ -143,6 +143,23 @@ def test_newer_and_foreign_records_are_refused(
         MultiTaskEstimator.load(
             damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode())
         )
+
+
+def test_new_fields_of_a_newer_version_are_no_damage(
+    folder: Path, tmp_path: Path
+) -> None:
+    record = json.loads((folder / MODEL_FILE).read_text())
+    record["data"][0]["new_field"] = 1
+    newer = {"versions": {**record["versions"], "multitide": "0.10.2"}}
+    record |= newer
+    record["sha256"] = _record_hash(record)
+    changed = damaged(folder, tmp_path, MODEL_FILE, json.dumps(record).encode())
+    with refused(
+        MODEL_FILE, "written by multitide 0.10.2", "Install", error=StoreError
+    ):
+        MultiTaskEstimator.load(changed)
+    with refused("`folder`", "model or run folder", error=StoreError):
+        MultiTaskEstimator.load(tmp_path)
 
 
 # -- overwriting -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from multitide._toml import toml_text
 from multitide.config._absolute_paths import with_absolute_paths
 from multitide.config._data_section import DataSection
 from multitide.config._plain_config import plain_config
+from multitide.config._schema_version import with_version
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
@@ -189,7 +190,7 @@ class Config:
     def to_toml(self) -> str:
         """Return everything as TOML; :func:`load_config` reads it back, from any folder."""
         content = plain_config(self.table or self._as_table())
-        return toml_text(with_absolute_paths(content, Path()))
+        return toml_text(with_version(with_absolute_paths(content, Path())))
 
     def _as_table(self) -> dict[str, object]:
         """Return the content of a file that says the same as a configuration made in Python."""

@@ -25,6 +25,7 @@ from multitide.config._data_section import (
 )
 from multitide.config._members import ensemble_problems, parse_members
 from multitide.config._params import DEFAULTS, parse_param
+from multitide.config._schema_version import without_version
 from multitide.config._unknown_names import (
     TABLES,
     allowed_arguments,
@@ -92,8 +93,13 @@ def parse_config(table: Mapping[str, object], folder: Path) -> Parsed:
         The file's content.
     folder : path
         The folder that paths are relative to.
+
+    Raises
+    ------
+    ParameterError
+        If it is of a version that cannot be read.
     """
-    table = with_absolute_start(table, folder)
+    table = with_absolute_start(without_version(table), folder)
     problems = unknown_keys(table)
     split, compare, tune, ensemble = (
         _table(table, name, problems) for name in TABLES[1:]

@@ -19,7 +19,12 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._folder_kinds import ENSEMBLE_FILE, ENSEMBLE_FORMAT, MODEL_FILE
 from multitide._installed_versions import installed_versions
 from multitide._partial_folder import refuse_partial
-from multitide._result_folder import read_record, validated, write_file
+from multitide._result_folder import (
+    read_record,
+    said_of_newer,
+    validated,
+    write_file,
+)
 from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.calibration._calibration import Calibration
 from multitide.ensemble._average import reference_targets
@@ -219,6 +224,11 @@ def read_ensemble(folder: Path, device: str | None = None) -> EnsembleResult:
         If it holds no ensemble, or one that is damaged, or a model of it cannot be read.
     """
     refuse_partial(folder)
+    with said_of_newer(folder / ENSEMBLE_FILE):
+        return _read_ensemble(folder, device)
+
+
+def _read_ensemble(folder: Path, device: str | None) -> EnsembleResult:
     path = folder / ENSEMBLE_FILE
     content = read_record(path, ENSEMBLE_FORMAT, {SCHEMA}, "Fit the ensemble again.")
     record = validated(content, EnsembleRecord, path)

@@ -24,7 +24,13 @@ from multitide._count_values import count_values
 from multitide._folder_kinds import MODEL_FILE, MODEL_FORMAT
 from multitide._installed_versions import installed_versions
 from multitide._partial_folder import refuse_partial
-from multitide._result_folder import new_folder, read_record, validated, write_file
+from multitide._result_folder import (
+    new_folder,
+    read_record,
+    said_of_newer,
+    validated,
+    write_file,
+)
 from multitide._torch_defaults import torch_defaults
 from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.data.tables._reading import Reading
@@ -155,6 +161,11 @@ def refuse_more_than_a_model(folder: Path) -> None:
 @torch_defaults()
 def load_model(folder: Path, transformer: object = None) -> StoredModel:
     """Read a model from a model or run folder; see :meth:`multitide.MultiTaskEstimator.load`."""
+    with said_of_newer(folder / MODEL_FILE):
+        return _load_model(folder, transformer)
+
+
+def _load_model(folder: Path, transformer: object) -> StoredModel:
     record, path = read_model_record(folder), folder / MODEL_FILE
     weights = _read_weights(folder, record)
     params = {}
