@@ -53,7 +53,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.torch pyproject.toml
-	$(PIP) --editable ".[balancing,tune,onnx,serve,dev]"
+	$(PIP) --editable ".[balancing,tune,onnx,serve,tensorboard,dev]"
 	touch $@
 
 .venv/.installed-docs: .venv/.installed-dev

@@ -50,7 +50,10 @@ _PUBLIC = {
         "Task",
         "describe_tasks",
     ),
-    "training": ("AffinityRecorder", "Callback", "GradientRecorder", "Training"),
+    "training": (
+        *("AffinityRecorder", "Callback", "GradientRecorder"),
+        *("TensorBoard", "Training"),
+    ),
     "tuning": ("Tuning", "tune"),
 }
 # Modules that are attributes too: `import multitide as mt; mt.plot.history(...)`.

@@ -16,6 +16,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn"),
+    "tensorboard": ("tensorboard",),
     "tune": ("optuna",),
 }
 

@@ -6,5 +6,12 @@ from multitide.training._affinity import AffinityRecorder
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_recorder import GradientRecorder
 from multitide.training._settings import Training
+from multitide.training._tensorboard import TensorBoard
 
-__all__ = ["AffinityRecorder", "Callback", "GradientRecorder", "Training"]
+__all__ = [
+    "AffinityRecorder",
+    "Callback",
+    "GradientRecorder",
+    "TensorBoard",
+    "Training",
+]
