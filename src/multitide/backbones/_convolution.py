@@ -66,7 +66,8 @@ class MaskedConv1d(nn.Conv1d):
         kernel, stride = self.kernel_size[0], self.stride[0]
         if lengths is None or (self.n_zeros == kernel - 1 and stride == 1):
             return lengths
-        return (lengths + (self.n_zeros - kernel + stride)).clamp(min=0) // stride
+        steps = (lengths + (self.n_zeros - kernel + stride)).clamp(min=0)
+        return steps if stride == 1 else steps // stride
 
     def output_steps(self, n_timepoints: int) -> int:
         """Return the number of steps of the output."""

@@ -15,6 +15,8 @@ Count = TypeVar("Count", int, Tensor)
 
 def n_pooled(n_steps: Count, size: int) -> Count:
     """Return how many blocks some steps make; the last one may be shorter."""
+    if size == 1:
+        return n_steps
     return (n_steps + size - 1) // size
 
 
