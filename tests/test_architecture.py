@@ -68,6 +68,7 @@ FLOORS = {
         "_count_values",
         "_folder_kinds",
         "_known_arguments",
+        "_local_copy",
         "_installed_versions",
         "_interrupts",
         "_notebook",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from multitide._checks import as_path
 from multitide._estimator import MultiTaskEstimator
+from multitide._local_copy import local_folder
 from multitide.ensemble._ensemble import Ensemble
 from multitide.ensemble._store import is_ensemble
 from multitide.errors import ParameterError
@@ -18,9 +18,10 @@ def load(
 
     Parameters
     ----------
-    folder : path
+    folder : path or URL
         What :meth:`MultiTaskEstimator.save`, :meth:`Ensemble.save`, :func:`run_fit` or
-        ``multitide fit`` wrote.
+        ``multitide fit`` wrote; a URL such as ``s3://bucket/run`` if fsspec
+        has a driver for it.
     device, representation : optional
         As in :meth:`MultiTaskEstimator.load`.
 
@@ -36,6 +37,8 @@ def load(
         altered or damaged, or was written by a newer multitide.
     ParameterError
         If `representation` is missing or a different one.
+    MissingDependencyError
+        If the driver of a URL is not installed.
 
     Examples
     --------
@@ -49,12 +52,14 @@ def load(
     >>> loaded.predict(samples).equals(estimator.predict(samples))
     True
     """
-    place = as_path("folder", folder)
-    if is_ensemble(place):
+    with local_folder("folder", folder) as place:
+        if not is_ensemble(place):
+            return MultiTaskEstimator.load(
+                place, device=device, representation=representation
+            )
         if representation is not None:
             raise ParameterError(
                 "`representation` must be left out for an ensemble, whose members store "
                 f"theirs; got {representation!r}."
             )
         return Ensemble.load(place, device=device)
-    return MultiTaskEstimator.load(folder, device=device, representation=representation)

@@ -18,22 +18,29 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 
 
-def table_path(text: str) -> Path:
-    """Return the path of a table; "" is a variable of the shell without a value, not a folder."""
+def place(text: str) -> str:
+    """Return a path or URL; "" is a variable of the shell without a value, not a folder."""
     if not text.strip():
         raise typer.BadParameter(f"It must name a file or a folder; got {text!r}.")
-    return Path(text)
+    return text
 
 
-Run = Annotated[Path, typer.Argument(help="Run folder or model folder.")]
+def table_path(text: str) -> Path:
+    """Return the path of a table on this machine."""
+    return Path(place(text))
+
+
+Run = Annotated[
+    str, typer.Argument(metavar="run", help="Run folder or model folder, or its URL.")
+]
 
 Data = Annotated[
-    Path,
+    str,
     typer.Argument(
-        parser=table_path,
+        parser=place,
         metavar="data",
-        help="Data file or folder with the same columns as the training data. `predict` to a "
-        'folder also takes a pattern, "runs/*.csv".',
+        help="Data file or folder with the same columns as the training data, or its URL. "
+        '`predict` to a folder also takes a pattern, "runs/*.csv".',
     ),
 ]
 
@@ -42,12 +49,21 @@ Name = Annotated[
     typer.Option("--data", help="Data set name (only for models fitted on several)."),
 ]
 
-Labels = Annotated[
+LabelFile = Annotated[
     Path | None,
     typer.Option(
         parser=table_path,
         metavar="<path>",
         help="Second table with the labels, one row per series.",
+    ),
+]
+
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        parser=place,
+        metavar="<path>",
+        help="Second table with the labels, one row per series, or its URL.",
     ),
 ]
 
@@ -245,9 +261,9 @@ def _first_free(name: str) -> Path:
 
 
 def read_model_and_data(
-    run: Path,
-    data: Path,
-    labels: Path | None,
+    run: str,
+    data: str,
+    labels: str | None,
     name: str | None,
     *,
     need_labels: bool,

@@ -34,7 +34,7 @@ def compare_runs(
         check_output(output)
     with quietly():
         comparison = compare(old, new, data, labels=labels, data_set=name)
-    title = f"{data.name}, {comparison.n_samples} samples: {new} against {old}"
+    title = f"{Path(data).name}, {comparison.n_samples} samples: {new} against {old}"
     names = {"n_labelled": "labelled", "n_groups": "groups"}
     show_table(comparison.table.rename(columns=names), title)
     for note in comparison.notes:

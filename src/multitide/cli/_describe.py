@@ -9,6 +9,7 @@ import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._load import load
+from multitide._local_copy import local_folder
 from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
 from multitide.cli._show_model_facts import (
@@ -24,13 +25,14 @@ from multitide.model._store import read_model_record
 from multitide.tasks import task_names
 
 
-def show_model(run: Path) -> None:
+def show_model(run: str) -> None:
     """Show tasks, networks, data and package versions of a run or model folder."""
-    model = load(run)
-    if isinstance(model, Ensemble):
-        _show_ensemble(model, run)
-        return
-    _show_estimator(model, run)
+    with local_folder("run", run) as folder:
+        model = load(folder)
+        if isinstance(model, Ensemble):
+            _show_ensemble(model, folder)
+        else:
+            _show_estimator(model, folder)
 
 
 def _show_ensemble(ensemble: Ensemble, run: Path) -> None:

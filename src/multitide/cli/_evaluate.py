@@ -57,7 +57,7 @@ def evaluate(
     if interval is not None:
         coverage = model.evaluate_interval(given, level=interval)
     metrics = model.evaluate(given)
-    show_metrics(metrics, f"{data.name}, {len(samples)} samples")
+    show_metrics(metrics, f"{Path(data).name}, {len(samples)} samples")
     if interval is not None:
         show_intervals(coverage)
     show_decisions(model)
@@ -71,14 +71,16 @@ def evaluate(
         say("\nWritten: ", bold(output))
 
 
-def _was_fitted_on(run: Path, data: Path) -> bool:
+def _was_fitted_on(run: str, data: str) -> bool:
     """Return whether a run read this very file."""
     from multitide._toml import read_toml
 
-    config = run / "config.toml"
+    config = Path(run) / "config.toml"
     if not config.is_file():
         return False
     tables = read_toml(config)["data"]
     if not isinstance(tables, list):
         tables = [tables]
-    return any(Path(table["path"]).resolve() == data.resolve() for table in tables)
+    return any(
+        Path(table["path"]).resolve() == Path(data).resolve() for table in tables
+    )

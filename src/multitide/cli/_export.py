@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide.cli._arguments import Name, Run, table_path
+from multitide.cli._arguments import Name, Run, place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,18 +26,16 @@ def export(
         bool, typer.Option("--int8", help="Round the weights to int8.")
     ] = False,
     measure: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            parser=table_path,
+            parser=place,
             metavar="<path>",
             help="Labelled table, on which the model and the file are evaluated.",
         ),
     ] = None,
     labels: Annotated[
-        Path | None,
-        typer.Option(
-            parser=table_path, metavar="<path>", help="Second table of --measure."
-        ),
+        str | None,
+        typer.Option(parser=place, metavar="<path>", help="Second table of --measure."),
     ] = None,
 ) -> None:
     """Write a model as an ONNX file that predicts without torch and multitide.
@@ -69,7 +67,7 @@ def export(
     say("Written: ", bold(output), f", {size:.1f} MB")
     if measure is not None:
         table = compared(model, output, samples, name or "")
-        show_table(table, f"The model and the file on {measure.name}")
+        show_table(table, f"The model and the file on {Path(measure).name}")
 
 
 def compared(

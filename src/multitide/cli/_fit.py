@@ -18,7 +18,7 @@ from multitide.cli._arguments import (
     Engine,
     Ignore,
     Label,
-    Labels,
+    LabelFile,
     Quiet,
     Series,
     Source,
@@ -45,7 +45,7 @@ OPTION_OF = {"channels": "channel", "time_format": "time-format"}
 def fit(
     source: Source,
     label: Label = None,
-    labels: Labels = None,
+    labels: LabelFile = None,
     channel: Channel = None,
     category: Category = None,
     static: Static = None,

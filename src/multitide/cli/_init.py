@@ -10,7 +10,7 @@ import typer
 from multitide.cli._arguments import (
     Ignore,
     Label,
-    Labels,
+    LabelFile,
     Series,
     Static,
     Table,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @takes_written
 def init(
     data: Table,
-    labels: Labels = None,
+    labels: LabelFile = None,
     label: Label = None,
     series: Series = None,
     time: Time = None,

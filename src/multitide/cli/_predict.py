@@ -12,6 +12,7 @@ from multitide.cli._arguments import (
     Interval,
     Name,
     Run,
+    place,
     read_model_and_data,
 )
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
@@ -33,8 +34,12 @@ def predict(
         ),
     ],
     labels: Annotated[
-        Path | None,
-        typer.Option(help="Second table, if the model needs static inputs from it."),
+        str | None,
+        typer.Option(
+            parser=place,
+            metavar="<path>",
+            help="Second table, if the model needs static inputs from it.",
+        ),
     ] = None,
     name: Name = None,
     *,

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def predict_parts(
-    run: Path,
-    data: Path,
-    labels: Path | None,
+    run: str,
+    data: str,
+    labels: str | None,
     name: str | None,
     output: Path,
     interval: float | None,

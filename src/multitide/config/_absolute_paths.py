@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from multitide._local_copy import absolute
 from multitide._toml import NONE
 from multitide.config._data_section import PATHS
 
@@ -19,7 +20,7 @@ def with_absolute_start(
     start = training.get("start")
     if not isinstance(start, (str, Path)) or start == NONE:
         return table
-    return {**table, "training": {**training, "start": _absolute(start, folder)}}
+    return {**table, "training": {**training, "start": str((folder / start).resolve())}}
 
 
 def with_absolute_paths(
@@ -49,9 +50,5 @@ def _with_absolute_tables(section: object, folder: Path) -> object:
     for name in PATHS:
         value = changed.get(name)
         if isinstance(value, (str, Path)):
-            changed[name] = _absolute(value, folder)
+            changed[name] = str(absolute(value, folder))
     return changed
-
-
-def _absolute(path: str | Path, folder: Path) -> str:
-    return str((folder / path).resolve())

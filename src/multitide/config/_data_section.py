@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from multitide._checks import gathering, suggest
+from multitide._local_copy import absolute
 from multitide._registries import SPLITTERS, part_from_config
 from multitide._toml import NONE
 from multitide.data._data_sets import DataSets
@@ -173,7 +174,7 @@ def _parse_section(
 def _parse_options(
     values: Mapping[str, object], folder: Path, problems: list[str]
 ) -> dict[str, object]:
-    """Return arguments of `read_table`, with absolute paths."""
+    """Return arguments of `read_table`, with URLs and absolute paths."""
     if "path" not in values:
         problems.append('`data.path` must be given: [data] path = "measurements.csv".')
     options: dict[str, Any] = {}
@@ -185,7 +186,7 @@ def _parse_options(
         if value == NONE:
             options[name] = None
         elif name in PATHS and isinstance(value, str):
-            options[name] = (folder / value).resolve()
+            options[name] = absolute(value, folder)
         else:
             options[name] = value
     return options

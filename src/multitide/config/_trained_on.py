@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from multitide._local_copy import is_url
 from multitide._toml import NONE
+from multitide.config._config import Config
+from multitide.config._data_section import PATHS
 from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
 from multitide.data._data_sets import DataSets
@@ -32,13 +35,16 @@ def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
     Returns
     -------
     DataSets or None
-        None if they cannot be known: there is no configuration, or its tables are absent or are not
-        those that the model was fitted on.
+        None if they cannot be known: there is no configuration, or its tables are absent, behind
+        URLs, or not those that the model was fitted on.
     """
     if not (run / CONFIG).is_file():
         return None
     try:
-        prepared = prepare(load_config(run / CONFIG))
+        config = load_config(run / CONFIG)
+        if _names_urls(config):
+            return None
+        prepared = prepare(config)
         fingerprints = _fingerprints(prepared)
     except (MultitideError, OSError):
         return None
@@ -51,6 +57,15 @@ def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
         rows = np.concatenate(seen)
         by_name[data.name] = data.samples[rows]
     return DataSets(by_name)
+
+
+def _names_urls(config: Config) -> bool:
+    """Return whether tables lie elsewhere: a stranger's run must not make us ask there."""
+    for section in config.data:
+        for name in PATHS:
+            if is_url(section.options.get(name)):
+                return True
+    return False
 
 
 def started_from(run: Path) -> Path | None:

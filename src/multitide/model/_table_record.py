@@ -13,7 +13,7 @@ from multitide.model._schema import DataRecord
 
 
 def table_record(
-    known: Sequence[DataRecord], name: str | None, run: Path, option: str
+    known: Sequence[DataRecord], name: str | None, run: str | Path, option: str
 ) -> tuple[DataRecord, dict[str, Any]]:
     """Return the record of a data set, and how its table was read.
 

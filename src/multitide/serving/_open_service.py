@@ -32,7 +32,7 @@ class OpenService:
 
 
 def open_service(
-    run: Path,
+    run: str | Path,
     *,
     name: str | None = None,
     engine: str = "auto",
@@ -44,7 +44,7 @@ def open_service(
 
     Parameters
     ----------
-    run : path
+    run : path or URL
         The model's folder.
     name : str, optional
         Its data set, if it has several.

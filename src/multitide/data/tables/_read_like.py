@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Unpack
 
+from multitide._local_copy import local_tables
 from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
 from multitide.data.tables._drop_rows import drop_keyless
@@ -32,7 +33,7 @@ def read_like(
     ----------
     reading : dict
         From ``samples.reading``; it may have been stored as JSON.
-    data, labels : path or DataFrame
+    data, labels : path, URL or DataFrame
         As in :func:`read_table`.
     need_labels : bool
         If False, label columns may be absent (``y`` is missing there), and no row is dropped for a
@@ -53,6 +54,19 @@ def read_like(
         As :func:`read_table`, and if a column of the earlier table is absent.
     """
     known = replace(Reading.from_dict(reading), assumed=())
+    with local_tables(data, labels) as (table, beside):
+        return _read_local(known, table, beside, written, need_labels=need_labels)
+
+
+def _read_local(
+    known: Reading,
+    data: Table,
+    labels: Table | None,
+    written: FileOptions,
+    *,
+    need_labels: bool,
+) -> Samples:
+    """Read tables that are in memory or on this machine."""
     if is_ts_file(data):
         return read_ts_like(data, known, written)
     findings = Findings()

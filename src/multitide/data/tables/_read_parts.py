@@ -9,6 +9,7 @@ from typing import Unpack
 
 import pandas as pd
 
+from multitide._local_copy import local_tables
 from multitide.data._samples import Samples
 from multitide.data.tables._drop_rows import are_keyless
 from multitide.data.tables._findings import Findings
@@ -40,10 +41,10 @@ def read_parts(
     ----------
     reading : dict
         From ``samples.reading`` of the training data.
-    data : path
+    data : path or URL
         A CSV or Parquet file, a folder of such files, or a pattern such as ``"runs/*.csv"``. Where
         each file was a series in training, it is one here.
-    labels : path or DataFrame, optional
+    labels : path, URL or DataFrame, optional
         A second table with one row per series, if it holds static inputs.
     last : bool, default=False
         Only the window that ends with the last row of each series.
@@ -77,12 +78,14 @@ def read_parts(
     # What is read has no encoding any more.
     of_parts = replace(known, encoding=None, separator=None, sheet=None)
 
-    def build(rows: pd.DataFrame, findings: Findings) -> Samples:
-        return build_like(of_parts, rows, labels, findings, need_labels=False)
+    with local_tables(data, labels) as (table, beside):
 
-    parts = PartByPart(of_parts, build, SORT, last=last)
-    for frame in table_parts(data, known, n_values or MOST_VALUES):
-        for part in parts.add(frame[~are_keyless(frame, of_parts)]):
+        def build(rows: pd.DataFrame, findings: Findings) -> Samples:
+            return build_like(of_parts, rows, beside, findings, need_labels=False)
+
+        parts = PartByPart(of_parts, build, SORT, last=last)
+        for frame in table_parts(table, known, n_values or MOST_VALUES):
+            for part in parts.add(frame[~are_keyless(frame, of_parts)]):
+                yield part.samples[part.new]
+        for part in parts.finish():
             yield part.samples[part.new]
-    for part in parts.finish():
-        yield part.samples[part.new]

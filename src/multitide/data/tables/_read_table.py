@@ -8,6 +8,7 @@ from typing import Unpack
 import pandas as pd
 
 from multitide._known_arguments import known_arguments
+from multitide._local_copy import is_url, local_tables
 from multitide.data._samples import Samples
 from multitide.data.tables._build_samples import build_samples
 from multitide.data.tables._findings import Findings
@@ -67,10 +68,11 @@ def read_table(
 
     Parameters
     ----------
-    data : path or DataFrame
+    data : path, URL or DataFrame
         CSV or TSV (also ``.gz``), Parquet, ``.xlsx`` or ``.ts``; one row per time step. A folder
         of such files with the same columns (not ``.ts``) is one table; names of folders such as
-        ``engine=3`` become columns. Tables of Polars, Arrow, DuckDB, ... are read too.
+        ``engine=3`` become columns. Tables of Polars, Arrow, DuckDB, ... are read too, and URLs
+        such as ``s3://bucket/data.csv`` if fsspec has a driver for them.
     tasks : sequence of str or tasks, optional
         The label columns. By default, all columns of `labels` without another role; without
         `labels`, none.
@@ -95,7 +97,7 @@ def read_table(
         Columns to leave out.
     extra : sequence of str
         Columns to keep for each sample in addition to the inputs (for a split by column).
-    labels : path or DataFrame, optional
+    labels : path, URL or DataFrame, optional
         A second table with one row per series, joined by `series`. It may hold tasks, static and
         extra columns.
     window, stride : int
@@ -180,18 +182,7 @@ def read_table(
         calendar=calendar,
         weight=weight,
     )
-    if store is None and is_ts_file(data):
-        return read_ts_samples(data, reading, labels)
-
-    def read_whole() -> Samples:
-        findings = Findings()
-        return _read(open_tables(data, labels, reading, findings), reading, findings)
-
-    if store is None:
-        samples = read_whole()
-    else:
-        samples = read_stored(data, labels, reading, store, read_whole)
-        _refuse_single_sample(samples, reading)
+    samples = _read_anywhere(data, labels, reading, store)
     if weight is not None and not samples.y.shape[1]:
         raise ParameterError(
             f"`weight` must come with `tasks`, whose labels it weights; got {weight!r} alone."
@@ -208,17 +199,42 @@ def read_present(
 ) -> Samples:
     """Read a table as :func:`read_table` does, without the tasks whose column is absent."""
     reading = Reading.from_options(**options)
-    if store is None and is_ts_file(data):
-        return read_ts_samples(data, reading, labels)
+    return _read_anywhere(data, labels, reading, store, only_present=True)
 
-    def read_whole() -> Samples:
-        findings = Findings()
-        tables = open_tables(data, labels, reading, findings)
-        return _read(tables, reading.with_tasks_in(tables.columns), findings)
 
-    if store is None:
-        return read_whole()
-    return read_stored(data, labels, reading, store, read_whole, only_present=True)
+def _read_anywhere(
+    data: Table,
+    labels: Table | None,
+    reading: Reading,
+    store: str | Path | None,
+    *,
+    only_present: bool = False,
+) -> Samples:
+    """Read tables in memory, on this machine, or behind URLs."""
+    if store is not None and (is_url(data) or is_url(labels)):
+        raise ParameterError(
+            f"`store` must come with tables on this machine; got the URL {data!r}. "
+            "Copy the table first, or leave `store` out."
+        )
+    with local_tables(data, labels) as (table, beside):
+        if store is None and is_ts_file(table):
+            return read_ts_samples(table, reading, beside)
+
+        def read_whole() -> Samples:
+            findings = Findings()
+            tables = open_tables(table, beside, reading, findings)
+            known = reading
+            if only_present:
+                known = reading.with_tasks_in(tables.columns)
+            return _read(tables, known, findings)
+
+        if store is None:
+            return read_whole()
+        samples = read_stored(
+            table, beside, reading, store, read_whole, only_present=only_present
+        )
+        _refuse_single_sample(samples, reading)
+        return samples
 
 
 def _read(tables: Tables, reading: Reading, findings: Findings) -> Samples:
