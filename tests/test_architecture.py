@@ -67,6 +67,7 @@ FLOORS = {
         "_claim_folder",
         "_count_values",
         "_folder_kinds",
+        "_forgotten_fits",
         "_known_arguments",
         "_local_copy",
         "_installed_versions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from multitide._forgotten_fits import is_forgotten
 from multitide._own_random_numbers import own_random_numbers
 from multitide._plan_fit import FitPlan
 from multitide.encodings._representation import Encoder
@@ -94,12 +95,13 @@ def stored_model(
     records = [data_record(data, plan.tasks) for data in plan.data]
     device = resolve_device(plan.recipe.device)
     profiles = []
-    for data, record in zip(plan.data, records, strict=True):
-        profiles.append(
-            training_profile(
-                data, record, plan.tasks, fitted.before_refit, encoder, device
+    if not is_forgotten():
+        for data, record in zip(plan.data, records, strict=True):
+            profiles.append(
+                training_profile(
+                    data, record, plan.tasks, fitted.before_refit, encoder, device
+                )
             )
-        )
     return StoredModel(
         params=dict(params),
         tasks=plan.tasks,

@@ -14,6 +14,7 @@ from pydantic import Field, NonNegativeInt
 
 from multitide._count_values import count_values
 from multitide._estimator import MultiTaskEstimator
+from multitide._forgotten_fits import forgotten
 from multitide._quiet import quiet
 from multitide._threads import single_thread
 from multitide._uncalibrated import uncalibrated
@@ -201,7 +202,7 @@ def run_trial(
     judge = Judge(limits)
     result = trial
     try:
-        with single_thread(), quiet():
+        with forgotten(), single_thread(), quiet():
             fitted = uncalibrated(estimator).fit(
                 data.samples[data.train],
                 validation=data.samples[data.validation],

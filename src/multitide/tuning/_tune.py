@@ -19,6 +19,7 @@ from sklearn.base import clone
 from multitide._budget import parse_budget
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
+from multitide._forgotten_fits import forgotten
 from multitide._installed_versions import installed_versions
 from multitide._interrupts import interrupts_end_all
 from multitide._known_arguments import known_arguments
@@ -316,7 +317,7 @@ def _measure(tuning: Tuning, samples: Samples, cut: Split) -> pd.DataFrame:
         estimators[TUNED] = tuning.estimator()
     tables = []
     for which, estimator in estimators.items():
-        with interrupts_end_all(), single_thread(), quiet():
+        with interrupts_end_all(), forgotten(), single_thread(), quiet():
             estimator = uncalibrated(estimator)
             estimator.fit(samples[cut.train], validation=samples[cut.validation])
             table = estimator.evaluate(samples[cut.test])

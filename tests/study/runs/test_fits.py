@@ -124,6 +124,29 @@ def test_alone_is_what_a_user_gets_who_fits_each_task_without_sharing() -> None:
         assert set(fit.facts["validation_loss"]) == set(group)
 
 
+def test_nothing_is_made_that_only_a_kept_model_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The profile of the training data takes as long as the training of a small network."""
+    made = []
+    monkeypatch.setattr(
+        "multitide._carry_out.training_profile", lambda *_: made.append(1)
+    )
+    samples = make_samples(40)
+    protocol = make_protocol(
+        DataSets(samples), resolve_tasks(None, samples.y), RANDOM, None, 1
+    )
+    estimator = MultiTaskEstimator(
+        backbone=SMALL, max_epochs=1, device="cpu", verbose=0
+    )
+    arm = resolve_arms(["hard"], estimator, protocol.names)[1]
+    job = make_job(arm, ("state", "load"), protocol, 0, 0)
+    assert run_job(job, protocol, DataSets(samples)).done
+    assert not made
+    estimator.fit(samples)
+    assert made
+
+
 def test_a_task_that_shares_with_itself_is_alone_and_known_to_be() -> None:
     samples = make_samples(60)
     protocol = make_protocol(

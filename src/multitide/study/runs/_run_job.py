@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._forgotten_fits import forgotten
 from multitide._installed_versions import installed_versions
 from multitide._quiet import quiet
 from multitide._threads import single_thread
@@ -61,7 +62,7 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
         classes=_classes(targets),
     )
     try:
-        with single_thread(), quiet() as caught:
+        with forgotten(), single_thread(), quiet() as caught:
             data = job_data(job, protocol, data_sets)
             seen = _targets_of_seed(questions, data, targets)
             answers, history, more = _answer(job, questions, data, seen)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._forgotten_fits import forgotten
 from multitide._quiet import quiet
 from multitide._threads import single_thread
 from multitide._train import train
@@ -199,7 +200,7 @@ def _time_a_step(
     """Return the time of an optimiser step; NaN after an error, which the fit itself reports."""
     watch = _Stopwatch(limit)
     try:
-        with single_thread(), quiet():
+        with forgotten(), single_thread(), quiet():
             train(learner, job_data(job, protocol, data_sets), [watch])
     except _ProbeDone:
         pass
