@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from makers import SMALL, a_third_now, make_samples, small
 from multitide._estimator import MultiTaskEstimator
@@ -16,7 +18,14 @@ from multitide.errors import StoreError
 from multitide.fitting._recipe import make_recipe
 from multitide.model._history import HISTORY
 from multitide.model._profile_file import PROFILE_FILE
-from multitide.model._store import CARD, WEIGHTS_FILE, _record_hash
+from multitide.model._store import (
+    CARD,
+    WEIGHTS_FILE,
+    _check_size,
+    _finite_or_none,
+    _record_hash,
+    refuse_more_than_a_model,
+)
 from multitide.tasks import Classification, Regression
 from multitide.training._settings import Training
 from refusals import refused
@@ -197,3 +206,32 @@ def test_a_file_or_a_foreign_model_json_is_not_overwritten(
             model.save(tmp_path / name, overwrite=True)
     assert (tmp_path / "file").read_text() == "mine"
     assert (tmp_path / "mine" / "model.json").read_text() == '{"mine": 1}'
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [(1, True), (6, True), (0, False), (7, False)]
+)
+def test_a_size_is_at_most_that_of_all_weights(
+    size: int, fits: bool, tmp_path: Path
+) -> None:
+    weights = {"a": torch.zeros(2, 2), "b": torch.zeros(2)}
+    if fits:
+        _check_size(size, weights, tmp_path, "horizon")
+        return
+    with refused("from 1 to 6", f"got {size}", error=StoreError):
+        _check_size(size, weights, tmp_path, "horizon")
+
+
+@pytest.mark.parametrize(
+    ("loss", "stored"), [(0.5, 0.5), (None, None), (np.inf, None), (np.nan, None)]
+)
+def test_only_finite_losses_are_stored(
+    loss: float | None, stored: float | None
+) -> None:
+    assert _finite_or_none(loss) == stored
+
+
+def test_an_empty_folder_may_be_replaced_and_a_missing_one_not(tmp_path: Path) -> None:
+    refuse_more_than_a_model(tmp_path)
+    with refused("nothing but a model", "absent", error=StoreError):
+        refuse_more_than_a_model(tmp_path / "absent")

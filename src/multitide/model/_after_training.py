@@ -125,23 +125,23 @@ def validation_losses(
     return by_task | of_means
 
 
-def fall_at_the_end(history: pd.DataFrame) -> float:
-    """Return how much lower the validation loss of a task is in the last tenth of its epochs.
+def fall_at_the_end(history: pd.DataFrame, share: float) -> float:
+    """Return how much lower the validation loss of a task is in the last share of its epochs.
 
     0 if it is lowest before.
     """
-    late, before = _late_and_before(history)
+    late, before = _late_and_before(history, share)
     return float(np.nanmax([before - late, 0.0]))
 
 
 def _still_falls(history: pd.DataFrame) -> bool:
     """Return whether the validation loss of a task fell in the last tenth of its epochs."""
-    late, before = _late_and_before(history)
+    late, before = _late_and_before(history, LAST_SHARE)
     return bool(late < (1 - STILL_FALLING) * before)
 
 
-def _late_and_before(history: pd.DataFrame) -> tuple[float, float]:
-    """Return the lowest validation losses of the last tenth of the epochs and of those before.
+def _late_and_before(history: pd.DataFrame, share: float) -> tuple[float, float]:
+    """Return the lowest validation losses of the last share of the epochs and of those before.
 
     NaN if there are not two epochs.
     """
@@ -149,7 +149,7 @@ def _late_and_before(history: pd.DataFrame) -> tuple[float, float]:
     last = losses.index.max()
     if not last > 1:
         return float("nan"), float("nan")
-    is_late = losses.index > (1 - LAST_SHARE) * last
+    is_late = losses.index > (1 - share) * last
     return float(losses[is_late].min()), float(losses[~is_late].min())
 
 

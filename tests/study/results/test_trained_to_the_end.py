@@ -5,7 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from multitide.study.results._trained_to_the_end import withhold_unfinished
+from multitide.model._after_training import fall_at_the_end
+from multitide.study.results._trained_to_the_end import (
+    LAST_SHARE,
+    withhold_unfinished,
+)
 
 
 @pytest.mark.parametrize("verdict", ["helps", "hurts", "same", "cannot tell"])
@@ -37,3 +41,18 @@ def test_the_margin_says_how_much_is_too_much() -> None:
     for margin, verdict in ((0.01, "cannot tell"), (0.05, "helps")):
         found = withhold_unfinished(pd.DataFrame([row]), falls, "alone", margin)
         assert found["verdict"].tolist() == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("losses", "fall"),
+    [
+        ([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.4], 0.1),  # ends on its way down
+        ([1.0, 0.9, 0.8, 0.7, 0.6, 0.7, 0.5, 0.8], 0.1),  # and so does a noisy one
+        ([1.0, 0.6, 0.5, 0.5, 0.5, 0.5, 0.6, 0.7], 0.0),  # was lowest before
+        ([1.0], 0.0),
+    ],
+)
+def test_a_fall_is_that_of_the_last_quarter(losses: list[float], fall: float) -> None:
+    history = pd.DataFrame({"loss": losses, "side": "validation"})
+    history["epoch"] = history.index + 1
+    assert fall_at_the_end(history, LAST_SHARE) == pytest.approx(fall)

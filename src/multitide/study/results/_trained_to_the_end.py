@@ -12,6 +12,8 @@ from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
 
 NOT_TO_THE_END = "not trained to the end"
+# A tenth of a short training is an epoch or two, in which a noisy loss rarely has its minimum.
+LAST_SHARE = 0.25  # of the epochs
 
 
 def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
@@ -20,7 +22,7 @@ def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
     Returns
     -------
     dict of (arm, task) to float
-        Mean over seeds and folds of the fall in the last tenth of the epochs, in units of the
+        Mean over seeds and folds of the fall in the last quarter of the epochs, in units of the
         trivial loss; 0 if it is lowest before, as after early stopping. Arms without epochs, such
         as trees, are left out.
     """
@@ -34,7 +36,7 @@ def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
                     if fit is not None and len(fit.history):
                         history = fit.history
                         of_task = history[history["task"] == question.task.name]
-                        found.append(fall_at_the_end(of_task))
+                        found.append(fall_at_the_end(of_task, LAST_SHARE))
             if found:
                 falls[arm, question.name] = float(np.mean(found))
     return falls
@@ -75,7 +77,7 @@ def withhold_unfinished(
             fall = falls.get((arm, str(row["task"])), 0.0)
             if fall > margin:
                 falling.append(
-                    f"“{arm}” (by {fall:.2g} in the last tenth of the epochs)"
+                    f"“{arm}” (by {fall:.2g} in the last quarter of the epochs)"
                 )
         words.append(" and ".join(falling))
     gains["unfinished"] = words
@@ -92,4 +94,7 @@ def _arms_that_may_turn(verdict: str, arm: str, reference: str) -> list[str]:
 
 
 def _advice(falling: str) -> str:
-    return f"{NOT_TO_THE_END}: the validation loss still falls in {falling}; raise `max_epochs`"
+    return (
+        f"{NOT_TO_THE_END}: the validation loss still falls in {falling}; raise "
+        "`max_epochs`, and `training.patience` if you have set it"
+    )
