@@ -16,7 +16,7 @@ from multitide._checks import as_path, check_type
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._open_checkpoint import open_checkpoint, with_stored_seed
-from multitide._plan_fit import plan_fit
+from multitide._plan_fit import FitPlan, plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide._torch_defaults import torch_defaults
@@ -33,6 +33,7 @@ from multitide.fitting._data_sets import (
     held_out_sets,
     to_data_sets,
 )
+from multitide.fitting._fit_model import Fitted
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
     device_of_loaded,
@@ -304,16 +305,35 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
             model,
             held_out_sets(calibration),
         )
+        self.carry_out(plan, callbacks, folder)
+        return self
+
+    def carry_out(
+        self,
+        plan: FitPlan,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Path | None = None,
+    ) -> Fitted:
+        """Fit as planned; :meth:`fit` and the ensemble call it.
+
+        Parameters
+        ----------
+        plan : FitPlan
+            What :func:`plan_fit` returned for the parameters of this estimator.
+        callbacks, checkpoint
+            As in :meth:`fit`.
+        """
         check_callbacks(callbacks)
         uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
         progress = [ProgressBar()] if self.verbose else []
-        with open_checkpoint(folder, plan, callbacks) as store:
+        with open_checkpoint(checkpoint, plan, callbacks) as store:
             fitted, encoder = carry_out(plan, [*progress, *callbacks], store)
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
         tell_after_training(fitted, plan.data)
         params = self.get_params(deep=False)
-        return self._take(stored_model(params, plan, fitted, encoder))
+        self._take(stored_model(params, plan, fitted, encoder))
+        return fitted
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model with its history as a folder, atomically.

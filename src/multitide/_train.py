@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._plan_fit import plan_fit
 from multitide._uncalibrated import uncalibrated
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
+from multitide.fitting._recipe import resolve_device
+from multitide.model._prediction import decode_all
 from multitide.tasks import Task, task_names
 from multitide.training._callbacks import Callback
+from multitide.training._decode_samples import Decoded
 
 
 def train(
@@ -25,6 +30,25 @@ def train(
         validation=training.like_input(validation) if validation else None,
         callbacks=callbacks,
     )
+
+
+def train_member(
+    learner: MultiTaskEstimator,
+    data: Sequence[SplitData],
+    callbacks: Sequence[Callback],
+) -> tuple[MultiTaskEstimator, dict[str, Decoded]]:
+    """Return a fitted copy, and what it predicted for the validation sets.
+
+    The predictions are those before anything was fitted again on these sets.
+    """
+    estimator, training, validation = fit_arguments(learner, data)
+    plan = plan_fit(estimator.get_params(deep=False), training, validation)
+    fitted = estimator.carry_out(plan, callbacks)
+    if not validation:
+        return estimator, {}
+    unseen = replace(estimator.stored_, predictor=fitted.before_refit)
+    device = resolve_device(estimator.device)
+    return estimator, decode_all(unseen, DataSets(validation), device)
 
 
 def fit_arguments(

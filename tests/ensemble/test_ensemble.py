@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save
 
 import multitide as mt
 from makers import make_samples, small
@@ -18,6 +19,7 @@ from multitide.backbones import Trees
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.ensemble import Ensemble, _train_members
+from multitide.ensemble._held_out_file import HELD_OUT
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._portfolio import best_members
 from multitide.ensemble._train_members import Clock
@@ -145,7 +147,7 @@ def test_finished_fits_are_not_trained_again(
     def no_training(*_: object) -> MultiTaskEstimator:
         raise AssertionError("a finished fit was trained again")
 
-    monkeypatch.setattr(_train_members, "train", no_training)
+    monkeypatch.setattr(_train_members, "train_member", no_training)
     again = quick(n_seeds=2).fit(samples, folder=tmp_path)
     pd.testing.assert_frame_equal(again.predict(samples), first.predict(samples))
     with pytest.raises(AssertionError, match="trained again"):
@@ -157,7 +159,7 @@ def test_finished_fits_are_not_trained_again(
 def test_an_interrupted_fit_continues(
     samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = _train_members.train
+    train = _train_members.train_member
     n_calls = 0
 
     def interrupted(
@@ -171,7 +173,7 @@ def test_an_interrupted_fit_continues(
             raise KeyboardInterrupt
         return train(learner, data, callbacks)
 
-    monkeypatch.setattr(_train_members, "train", interrupted)
+    monkeypatch.setattr(_train_members, "train_member", interrupted)
     with pytest.raises(KeyboardInterrupt):
         quick().fit(samples, folder=tmp_path)
     assert len(list(tmp_path.glob("[0-9]*"))) == 1
@@ -267,7 +269,6 @@ def test_own_validation_samples(samples: Samples) -> None:
         ({"a": 3}, ("`members.a`", "3")),
         ({"": network()}, ("`members`", "''")),
         ({"a": network(lr=-1)}, ("`members.a`", "-1")),
-        ({"a": network(training={"refit": True})}, ("`members.a`", "refit")),
         (
             {"a": network(tasks=["load"]), "b": network(tasks=["state"])},
             ("`tasks`", "'b'"),
@@ -398,12 +399,56 @@ def test_a_base_is_for_the_default_members_only(samples: Samples) -> None:
         quick(base=network()).fit(samples)
 
 
-def test_the_default_members_are_not_trained_on_their_validation_set(
+def boosting(refit: object = "auto") -> MultiTaskEstimator:
+    spec = Trees(kind="boosting", n_trees=9, n_levels=0)
+    return small(backbone=spec, training={"refit": refit})
+
+
+def test_trees_are_grown_again_and_weighted_by_what_they_predicted_before(
     samples: Samples,
 ) -> None:
-    base = network(backbone="lstm_fcn", training={"refit": True})
-    with refused("`training.refit`", "True"):
-        quick("best", base=base).fit(samples)
+    """A refit has seen the validation samples; it must change predictions, and nothing else."""
+    once = quick({"a": boosting(False), "b": network()}).fit(samples)
+    again = quick({"a": boosting(), "b": network()}).fit(samples)
+    columns = ["task", "member", "weight", "validation_loss"]
+    pd.testing.assert_frame_equal(
+        again.contributions_[columns], once.contributions_[columns]
+    )
+    assert (again.decode(samples)["load"] != once.decode(samples)["load"]).any()
+    network_of = [
+        each.members_["b"][0].decode(samples)["load"] for each in (once, again)
+    ]
+    np.testing.assert_array_equal(*network_of)
+    rows = once.calibration_.reset_index(drop=True)
+    pd.testing.assert_frame_equal(again.calibration_.reset_index(drop=True), rows)
+
+
+def test_own_validation_samples_stay_unseen(samples: Samples) -> None:
+    train, validation = samples[:64], samples[64:]
+    given = {"validation": validation}
+    auto = quick({"a": boosting()}, n_seeds=1).fit(train, **given)
+    never = quick({"a": boosting(False)}, n_seeds=1).fit(train, **given)
+    for task, values in auto.decode(samples).items():
+        np.testing.assert_array_equal(values, never.decode(samples)[task])
+
+
+def test_members_may_be_trained_again_as_a_whole(samples: Samples) -> None:
+    once = quick(n_seeds=1).fit(samples)
+    again = quick(network(training={"refit": True}), n_seeds=1).fit(samples)
+    loss = "validation_loss"
+    assert again.contributions_[loss].tolist() == once.contributions_[loss].tolist()
+    assert (again.decode(samples)["load"] != once.decode(samples)["load"]).any()
+
+
+def test_predictions_of_other_samples_are_not_taken_for_those_of_a_fit(
+    samples: Samples, tmp_path: Path
+) -> None:
+    first = quick(n_seeds=1).fit(samples, folder=tmp_path)
+    (path,) = tmp_path.glob(f"*/{HELD_OUT}")
+    for damage in (b"", path.read_bytes()[:-8], save({"0//load": np.zeros(3)})):
+        path.write_bytes(damage)
+        again = quick(n_seeds=1).fit(samples, folder=tmp_path)  # trained again
+        pd.testing.assert_frame_equal(again.contributions_, first.contributions_)
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def test_an_interrupted_run_continues(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = load_config(made / "run.toml")
-    train, n_calls = _train_members.train, 0
+    train, n_calls = _train_members.train_member, 0
 
     def interrupted(*arguments: object) -> mt.MultiTaskEstimator:
         nonlocal n_calls
@@ -151,7 +151,7 @@ def test_an_interrupted_run_continues(
             raise KeyboardInterrupt
         return train(*arguments)
 
-    monkeypatch.setattr(_train_members, "train", interrupted)
+    monkeypatch.setattr(_train_members, "train_member", interrupted)
     with pytest.raises(KeyboardInterrupt):
         mt.run_fit(whole, tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()

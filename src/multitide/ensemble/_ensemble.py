@@ -29,7 +29,13 @@ from multitide.ensemble._combine import combined_predictions
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._decide_mean import decided_mean
 from multitide.ensemble._fit_members import fit_members
-from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
+from multitide.ensemble._plan import (
+    BEST,
+    check_members,
+    members_tasks,
+    splits_of_seeds,
+    with_trees_again,
+)
 from multitide.ensemble._portfolio import best_members, check_base
 from multitide.ensemble._progress import show_fit
 from multitide.ensemble._store import EnsembleResult, read_ensemble, write_ensemble
@@ -59,9 +65,11 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
 
     Each seed holds out validation samples of its own. The prediction of a member is the mean of its
     fits, and the prediction of the ensemble the weighted mean of its members. The weights are
-    chosen for each task on the samples that the fits held out: members that are clearly worse than
-    the best are left out, and the others have weights between those inverse to their losses and
-    those of greedy selection [1]_, which the weights follow the more, the more labels there are.
+    chosen for each task on the samples that the fits held out. They lie between weights inverse to
+    the losses of the members that are not clearly worse than the best, and those of greedy
+    selection [1]_, which they follow the more, the more labels there are. What the fits predict for
+    these samples is kept; then trees are grown again on all samples (``training.refit``), unless
+    you give validation samples of your own.
 
     Parameters
     ----------
@@ -201,6 +209,8 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
         data_sets = weighed_sets(data_sets, tasks)
         held_out = weighed_by_name(held_out_sets(validation), tasks)
+        if not held_out:
+            members = with_trees_again(members)
         splits = splits_of_seeds(
             data_sets, tasks, held_out, self.validation, self.n_seeds, seed
         )

@@ -20,13 +20,14 @@ from multitide.data._split_data import SplitData
 from multitide.engines._engine import Engine
 from multitide.ensemble._average import mean, reference_targets
 from multitide.ensemble._calibrate_mean import held_out_means
+from multitide.ensemble._held_out_file import read_held_out
 from multitide.ensemble._plan import planned_fits
 from multitide.ensemble._store import EnsembleResult, MemberResult
 from multitide.ensemble._train_members import Finished, Listener, train_members
 from multitide.ensemble._validation_rows import (
     Held,
     ValidationRows,
-    predict_held_out,
+    add_held_out,
     validation_rows,
 )
 from multitide.fitting._choose_weights import choose_weights
@@ -123,12 +124,12 @@ def _held(
     held = {name: Held() for name in fits}
     for done in finished:
         estimator = fits[done.fit.member][done.fit.key]
-        predict_held_out(
+        add_held_out(
             held[done.fit.member],
-            estimator.stored_,
+            read_held_out(done.folder, done.fit.data),
             done.fit.data,
+            estimator.model_,
             targets,
-            estimator.device,
         )
     return held
 

@@ -84,8 +84,7 @@ def check_members(members: object) -> dict[str, MultiTaskEstimator]:
     Raises
     ------
     ParameterError
-        If it is anything else, or if a member has a wrong parameter or is trained again on its
-        validation set.
+        If it is anything else, or if a member has a wrong parameter.
     """
     if isinstance(members, str) and members == BEST:
         return {}
@@ -114,17 +113,28 @@ def _problems(name: object, member: object) -> list[str]:
         recipe = make_recipe(member.get_params(deep=False))
     except ParameterError as error:
         return [f"{where}: {line}" for line in str(error).splitlines()]
-    if recipe.training.refit not in ("auto", False):
-        return [
-            f"{where} must have training.refit=False; got {recipe.training.refit!r}. "
-            "The weights are chosen on the validation set, which a refit would have seen."
-        ]
     if isinstance(recipe.inputs.representation, Transformed):
         return [
             f"{where} must have a representation that is saved with the model; got your own "
             "transformer."
         ]
     return []
+
+
+def with_trees_again(
+    members: Mapping[str, MultiTaskEstimator],
+) -> dict[str, MultiTaskEstimator]:
+    """Return members whose trees are grown again on all rows, unless they say otherwise.
+
+    Their weights are chosen on what they predict before.
+    """
+    changed = {}
+    for name, member in members.items():
+        estimator = cast(MultiTaskEstimator, clone(member))
+        if make_recipe(member.get_params(deep=False)).training.refit == "auto":
+            estimator.set_params(training__refit="trees")
+        changed[name] = estimator
+    return changed
 
 
 def members_tasks(

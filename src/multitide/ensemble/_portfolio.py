@@ -100,9 +100,9 @@ def check_base(base: MultiTaskEstimator | None) -> None:
         own["backbone"] = base.backbone
     if inputs.representation is not None:
         own["inputs.representation"] = inputs.representation
-    for name in ("start", "pretrain", "refit"):
+    for name in ("start", "pretrain"):
         value = getattr(training, name)
-        if value and value != "auto":
+        if value:
             own[f"training.{name}"] = value
     problems = []
     for name, value in own.items():

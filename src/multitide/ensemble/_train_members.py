@@ -16,9 +16,10 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._quiet import quiet
 from multitide._result_folder import replaced_folder, write_file
 from multitide._threads import single_thread
-from multitide._train import train
+from multitide._train import train_member
 from multitide.engines._engine import Engine, Lost
 from multitide.engines._local_engine import LocalEngine
+from multitide.ensemble._held_out_file import read_held_out, write_held_out
 from multitide.ensemble._plan import MemberFit
 from multitide.ensemble._process_deadline import process_ends_after
 from multitide.errors import DataError, MultitideError, StoreError
@@ -163,7 +164,7 @@ def _not_done(
     """Yield the fits that are yet to be trained, and add the others to `finished`."""
     for fit in fits:
         place = folder / fit.key
-        if not _is_done(place):
+        if not _is_done(place, fit):
             yield fit
             continue
         finished.append(Finished(fit, place))
@@ -207,10 +208,12 @@ def _written(fit: MemberFit, folder: Path, listener: Listener | None) -> list[Fi
     return written
 
 
-def _is_done(folder: Path) -> bool:
-    """Return whether a folder holds a whole model."""
+def _is_done(folder: Path, fit: MemberFit | None = None) -> bool:
+    """Return whether a folder holds a whole model, and the predictions of this fit."""
     try:
         read_model_record(folder)
+        if fit is not None:
+            read_held_out(folder, fit.data)
     except StoreError:
         return False
     return True
@@ -298,9 +301,11 @@ def _train_one(job: _Job, seconds: float) -> _Trained:
     reason = ""
     try:
         with single_thread(), quiet():
-            estimator = train(fit.estimator, fit.data, [Deadline(seconds)])
+            deadline = Deadline(seconds)
+            estimator, held_out = train_member(fit.estimator, fit.data, [deadline])
         with replaced_folder(folder) as draft:
             _write(estimator, draft)
+            write_held_out(held_out, draft)
     except MultitideError as error:
         reason = str(error)
     return _Trained(time.perf_counter() - started, reason)

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from multitide.data._data_sets import DataSets
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._split_data import SplitData
 from multitide.data._weights import joined_weights_of
-from multitide.fitting._recipe import resolve_device
 from multitide.model._aligned import aligned
-from multitide.model._prediction import decode_all
-from multitide.model._store import StoredModel
+from multitide.network._network import Predictor
 from multitide.tasks import Target, label_names
+from multitide.training._decode_samples import Decoded
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,12 @@ class Held:
         return means
 
 
-def predict_held_out(
+def add_held_out(
     held: Held,
-    stored: StoredModel,
+    decoded: Mapping[str, Decoded],
     data: Sequence[SplitData],
+    predictor: Predictor,
     targets: Mapping[str, Target],
-    device: str,
 ) -> None:
     """Add what one fit predicts for its validation set.
 
@@ -85,27 +83,19 @@ def predict_held_out(
     ----------
     held : Held
         Of the member.
-    stored : StoredModel
-        The fitted model.
+    decoded : mapping of str to Decoded
+        The predictions for the validation samples, by data set.
     data : sequence of SplitData
         As the fit divided them.
+    predictor : Predictor
+        The fitted model, which knows the classes of the predictions.
     targets : mapping of str to Target
         The reference target of each task.
-    device : str
-        Where to compute.
     """
-    by_name = {}
     for each in data:
-        if len(each.split.validation):
-            by_name[each.name] = each
-    if not by_name:
-        return
-    validation = DataSets({name: each.validation_set for name, each in by_name.items()})
-    decoded = decode_all(stored, validation, resolve_device(device))
-    for name, values in decoded.items():
-        matching = aligned(values, stored.predictor, targets)
-        for task, array in matching.items():
-            held.add(by_name[name], task, array)
+        matching = aligned(decoded[each.name], predictor, targets)
+        for task, values in matching.items():
+            held.add(each, task, values)
 
 
 def validation_rows(
