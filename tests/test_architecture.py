@@ -31,6 +31,7 @@ FLOORS = {
     "api": [
         "_alarm_lead_times",
         "_carry_out",
+        "_fit_as_planned",
         "_estimator",
         "_gradient_flow",
         "_load",

@@ -189,7 +189,7 @@ def test_a_wrong_value_works_or_ends_in_one_message(
     monkeypatch.setattr(_compare, "find_all_groups", begin)
     monkeypatch.setattr(_group_tasks, "find_groups", begin)
     monkeypatch.setattr(_search.Search, "resume", begin)
-    monkeypatch.setattr("multitide._estimator.carry_out", begin)
+    monkeypatch.setattr("multitide._fit_as_planned.carry_out", begin)
     monkeypatch.setattr("multitide._run_fit.train_run", begin)
     wrong = []
     for name, given, more in doors[door].calls(WRONG[kind]):

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from multitide._carry_out import carry_out, stored_model
 from multitide._checks import as_path, check_type
+from multitide._fit_as_planned import fit_as_planned
 from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
-from multitide._open_checkpoint import open_checkpoint, with_stored_seed
-from multitide._plan_fit import FitPlan, plan_fit
+from multitide._open_checkpoint import with_stored_seed
+from multitide._plan_fit import plan_fit
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide._torch_defaults import torch_defaults
@@ -40,8 +40,6 @@ from multitide.fitting._recipe import (
     make_part,
     make_recipe,
 )
-from multitide.fitting._use_graph import uses_graph
-from multitide.model._after_training import tell_after_training
 from multitide.model._check_stored import checking
 from multitide.model._history import (
     HISTORY,
@@ -56,8 +54,7 @@ from multitide.model._store import (
 from multitide.model._write_folder import write_folder
 from multitide.sharing import Sharing
 from multitide.tasks import Task
-from multitide.training._callbacks import Callback, check_callbacks
-from multitide.training._progress_bar import ProgressBar
+from multitide.training._callbacks import Callback
 from multitide.training._settings import Training
 
 Table: TypeAlias = "Mapping[str, object]"  # a part as a table of its parameters
@@ -305,35 +302,14 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
             model,
             held_out_sets(calibration),
         )
-        self.carry_out(plan, callbacks, folder)
-        return self
+        params = self.get_params(deep=False)
+        return self.take_fit(*fit_as_planned(params, plan, callbacks, folder))
 
-    def carry_out(
-        self,
-        plan: FitPlan,
-        callbacks: Sequence[Callback] = (),
-        checkpoint: Path | None = None,
-    ) -> Fitted:
-        """Fit as planned; :meth:`fit` and the ensemble call it.
-
-        Parameters
-        ----------
-        plan : FitPlan
-            What :func:`plan_fit` returned for the parameters of this estimator.
-        callbacks, checkpoint
-            As in :meth:`fit`.
-        """
-        check_callbacks(callbacks)
-        uses_graph(plan.recipe, plan.tasks, callbacks)  # raises if asked for in vain
-        progress = [ProgressBar()] if self.verbose else []
-        with open_checkpoint(checkpoint, plan, callbacks) as store:
-            fitted, encoder = carry_out(plan, [*progress, *callbacks], store)
+    def take_fit(self, stored: StoredModel, fitted: Fitted) -> Self:
+        """Become the estimator of a fit, with its history."""
         self.history_ = pd.DataFrame(fitted.history)
         self.pretrain_history_ = pd.DataFrame(fitted.pretrain_history)
-        tell_after_training(fitted, plan.data)
-        params = self.get_params(deep=False)
-        self._take(stored_model(params, plan, fitted, encoder))
-        return fitted
+        return self._take(stored)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model with its history as a folder, atomically.

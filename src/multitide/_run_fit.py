@@ -33,8 +33,8 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
 from multitide.ensemble._ensemble import Ensemble
-from multitide.ensemble._plan import with_trees_again
 from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
+from multitide.ensemble._with_trees_again import with_trees_again
 from multitide.errors import MultitideError, StoreError
 from multitide.fitting._recipe import is_auto, make_recipe, resolve_seed
 from multitide.model._after_training import against_test
@@ -241,7 +241,7 @@ def _fit_ensemble(prepared: Prepared, draft: Path, verbose: int) -> Ensemble:
         seed = _seed_so_far(draft, seed)
     splits = prepared.splits_of_seeds(ensemble.n_seeds, seed)
     samples = {data.name: data.samples for data in splits[0]}
-    members = with_trees_again(ensemble.members_for(samples, prepared.tasks))
+    members = with_trees_again(ensemble.members_for(samples, prepared.tasks), {})
     _write_config(config, seed, draft)
     return ensemble.fit_splits(
         members,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._fit_as_planned import fit_as_planned
 from multitide._plan_fit import plan_fit
 from multitide._uncalibrated import uncalibrated
 from multitide.data._data_sets import DataSets
@@ -42,11 +43,13 @@ def train_member(
     The predictions are those before anything was fitted again on these sets.
     """
     estimator, training, validation = fit_arguments(learner, data)
-    plan = plan_fit(estimator.get_params(deep=False), training, validation)
-    fitted = estimator.carry_out(plan, callbacks)
+    params = estimator.get_params(deep=False)
+    plan = plan_fit(params, training, validation)
+    stored, fitted = fit_as_planned(params, plan, callbacks)
+    estimator.take_fit(stored, fitted)
     if not validation:
         return estimator, {}
-    unseen = replace(estimator.stored_, predictor=fitted.before_refit)
+    unseen = replace(stored, predictor=fitted.before_refit)
     device = resolve_device(estimator.device)
     return estimator, decode_all(unseen, DataSets(validation), device)
 

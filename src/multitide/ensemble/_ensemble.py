@@ -29,16 +29,11 @@ from multitide.ensemble._combine import combined_predictions
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._decide_mean import decided_mean
 from multitide.ensemble._fit_members import fit_members
-from multitide.ensemble._plan import (
-    BEST,
-    check_members,
-    members_tasks,
-    splits_of_seeds,
-    with_trees_again,
-)
+from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
 from multitide.ensemble._portfolio import best_members, check_base
 from multitide.ensemble._progress import show_fit
 from multitide.ensemble._store import EnsembleResult, read_ensemble, write_ensemble
+from multitide.ensemble._with_trees_again import with_trees_again
 from multitide.errors import ParameterError
 from multitide.exporting._exportable import ExportableModel
 from multitide.fitting._data_sets import (
@@ -65,11 +60,9 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
 
     Each seed holds out validation samples of its own. The prediction of a member is the mean of its
     fits, and the prediction of the ensemble the weighted mean of its members. The weights are
-    chosen for each task on the samples that the fits held out. They lie between weights inverse to
-    the losses of the members that are not clearly worse than the best, and those of greedy
-    selection [1]_, which they follow the more, the more labels there are. What the fits predict for
-    these samples is kept; then trees are grown again on all samples (``training.refit``), unless
-    you give validation samples of your own.
+    chosen for each task on the samples that the fits held out, and follow greedy selection [1]_ the
+    more, the more labels there are. Then trees are grown again on all samples (``training.refit``),
+    unless you give validation samples of your own.
 
     Parameters
     ----------
@@ -209,8 +202,7 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
         tasks = resolve_shared_tasks(members_tasks(members), data_sets)
         data_sets = weighed_sets(data_sets, tasks)
         held_out = weighed_by_name(held_out_sets(validation), tasks)
-        if not held_out:
-            members = with_trees_again(members)
+        members = with_trees_again(members, held_out)
         splits = splits_of_seeds(
             data_sets, tasks, held_out, self.validation, self.n_seeds, seed
         )
@@ -273,9 +265,8 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
             listener=show_fit if self.verbose else None,
         )
         self._take_result(result)
-        calibrated = calibrated_mean(
-            result, members, splits[0], self._by_task, self.decode_as_trained
-        )
+        predict = self.decode_as_trained
+        calibrated = calibrated_mean(result, members, splits[0], self._by_task, predict)
         return self._take_result(decided_mean(calibrated))
 
     def predict_spread(

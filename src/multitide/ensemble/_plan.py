@@ -121,22 +121,6 @@ def _problems(name: object, member: object) -> list[str]:
     return []
 
 
-def with_trees_again(
-    members: Mapping[str, MultiTaskEstimator],
-) -> dict[str, MultiTaskEstimator]:
-    """Return members whose trees are grown again on all rows, unless they say otherwise.
-
-    Their weights are chosen on what they predict before.
-    """
-    changed = {}
-    for name, member in members.items():
-        estimator = cast(MultiTaskEstimator, clone(member))
-        if make_recipe(member.get_params(deep=False)).training.refit == "auto":
-            estimator.set_params(training__refit="trees")
-        changed[name] = estimator
-    return changed
-
-
 def members_tasks(
     members: Mapping[str, MultiTaskEstimator],
 ) -> Sequence[str | Task] | None:
