@@ -63,14 +63,20 @@ CLAIMS = (
         ("benchmarks/start_time.py",),
     ),
     Claim(
+        "steps",
+        "A training step against a plain loop",
+        "A step takes no longer than that of a plain torch loop, on five backbones.",
+        ("benchmarks/step_by_step.py",),
+    ),
+    Claim(
         "step-1",
-        "A training step, one thread",
+        "An epoch against other trainers, one thread",
         "An epoch takes no longer than that of the fastest peer.",
         ("benchmarks/training_step.py", "--threads", "1"),
     ),
     Claim(
         "step-2",
-        "A training step, two threads",
+        "An epoch against other trainers, two threads",
         "An epoch takes no longer than that of the fastest peer.",
         ("benchmarks/training_step.py", "--threads", "2"),
     ),
@@ -161,7 +167,8 @@ def header() -> str:
 
 measures every claim of this page and writes it (`python benchmarks/performance.py`). Medians of
 interleaved rounds; ratios have quartiles. Seconds depend on the machine and its load, so compare
-the ratios.
+the ratios. Everything here is measured on the CPU; CUDA is not measured
+([Use a GPU](../guide/gpu.md)).
 
 Machine: {processor()}, {os.cpu_count()} cores. {", ".join(versions)}."""
 

@@ -2,7 +2,8 @@
 
 Each point is one fit of two epochs in a process of its own, in CPU seconds of one thread. A curve
 ends before a point that would take longer than ``--limit`` seconds by the growth so far. The
-exponent of a point is the slope from the point before, in logarithms: 1 is proportional.
+exponent of a point is the slope from the point before, in logarithms: 1 is proportional. Memory is
+the peak beyond the data, next to what ``multitide check`` estimates.
 
     python benchmarks/scaling_curves.py --axis length --limit 600
 """
@@ -21,6 +22,8 @@ import json, sys, time
 import numpy as np, pandas as pd, torch
 torch.set_num_threads(1)
 import multitide as mt
+from multitide._plan_fit import plan_fit
+from multitide.data._data_sets import DataSets
 given = json.loads(sys.argv[1])
 rng = np.random.default_rng(0)
 n, length = given["samples"], given["length"]
@@ -49,8 +52,10 @@ model = estimator(given["epochs"])
 model.fit(samples)
 seconds = time.process_time() - begun
 peak = kib("VmHWM")
+params = estimator(given["epochs"]).get_params(deep=False)
+memory = plan_fit(params, DataSets(samples), {}).memory
 print(json.dumps({"seconds": seconds, "mib": (peak - before) / 1024,
-                  "data_mib": values.nbytes / 2**20}))
+                  "estimate": (memory.parameters + memory.batch) / 2**20}))
 """
 
 AXES = {
@@ -101,19 +106,19 @@ def slope(x: float, y: float, x_before: float, y_before: float) -> float:
 
 def curve(axis: str, base: Size, limit: float) -> None:
     """Print a row of a table per point."""
-    print(f"\n| {axis} | CPU seconds | exponent | MiB beyond the data | exponent |")
-    print("|---|---|---|---|---|")
+    print(f"\n| {axis} | CPU seconds | exponent | MiB | exponent | MiB estimated |")
+    print("|---|---|---|---|---|---|")
     before: tuple[int, dict[str, float]] | None = None
     growth = 1.0
     for value in AXES[axis]:
         if before is not None:
             expected = before[1]["seconds"] * (value / before[0]) ** max(growth, 0.3)
             if expected > limit:
-                print(f"| {value:,} | stopped: about {expected:,.0f} s | | | |")
+                print(f"| {value:,} | stopped: about {expected:,.0f} s | | | | |")
                 return
         found = measure(replace(base, **{axis: value}), limit)
         if found is None:
-            print(f"| {value:,} | stopped after {limit:g} s | | | |", flush=True)
+            print(f"| {value:,} | stopped after {limit:g} s | | | | |", flush=True)
             return
         in_time = in_memory = math.nan
         if before is not None:
@@ -123,7 +128,7 @@ def curve(axis: str, base: Size, limit: float) -> None:
             growth = in_time
         print(
             f"| {value:,} | {found['seconds']:.2f} | {in_time:.2f} "
-            f"| {found['mib']:.0f} | {in_memory:.2f} |",
+            f"| {found['mib']:.0f} | {in_memory:.2f} | {found['estimate']:.0f} |",
             flush=True,
         )
         before = (value, found)

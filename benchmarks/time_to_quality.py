@@ -13,11 +13,11 @@ processor and of the wall from the start of `fit` to the first evaluation that r
 how often it did. Networks are evaluated after every epoch; the others give one model, at the end.
 
 No test set is read. The validation set also chooses the number of trees, the weights of network
-and trees, and the scale of ridge's probabilities, so that those arms look a little better.
+and trees, and the penalty and the scale of ridge, so that those arms look a little better.
 
 Arms: ``default`` is ``MultiTaskEstimator()``; ``trees`` and ``linear`` are its boosted trees and
 linear heads on MiniRocket features; ``boosting`` is the study's baseline; ``minirocket`` is aeon's
-with ridge from scikit-learn. ``reference`` is the recipe of the reference system on raw inputs
+with ridge. ``reference`` is the recipe of the reference system on raw inputs
 with its published loss, and ``reference, repaired`` the same recipe with ours. ``plain loop``,
 ``skorch`` and ``Lightning`` train the default LSTM-FCN with AdamW and a constant learning rate,
 for as many epochs as our default. Peers that are not installed are left out and named.

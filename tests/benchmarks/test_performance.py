@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -53,3 +55,19 @@ def test_a_claim_has_its_output_or_says_that_it_is_not_measured(
 def test_every_claim_has_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
     for claim in script("performance", monkeypatch).CLAIMS:
         assert (BENCHMARKS.parent / claim.command[0]).is_file()
+
+
+@pytest.mark.parametrize("n_rows", [12, 60])
+def test_ridge_is_that_of_scikit_learn_for_few_and_for_many_rows(
+    n_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = script("time_to_quality_peers", monkeypatch)
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(n_rows, 30))
+    train -= train.mean(axis=0)
+    labels, seen = rng.normal(size=(n_rows, 2)), rng.normal(size=(5, 30))
+    found = list(peers._ridge_scores(train, labels, seen))
+    assert len(found) == len(peers.RIDGE_PENALTIES)
+    for penalty, scores in zip(peers.RIDGE_PENALTIES, found, strict=True):
+        expected = Ridge(penalty).fit(train, labels).predict(seen)
+        np.testing.assert_allclose(scores, expected)
