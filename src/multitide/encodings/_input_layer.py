@@ -307,6 +307,8 @@ class InputLayer(DoubleCenter):
 
     def _fit_encodings(self, x: Tensor, valid: Tensor) -> None:
         """Fit the scale of elapsed steps, and each encoding to the output of the previous one."""
+        if not self.spec.elapsed and not len(self.encodings):
+            return  # to complete the series takes several times their memory
         x, measured, last = self._complete(x)
         if self.spec.elapsed:
             for i, steps in enumerate(steps_since(last).double().unbind(dim=1)):
