@@ -69,6 +69,25 @@ def test_predictions_follow_thresholds_that_survive_saving(
         assert model.positive_classes_ == {"fault": "failing"}
 
 
+@pytest.mark.parametrize("threshold", [0.05, None])
+def test_a_threshold_leaves_the_best_constant_accuracy(threshold: float | None) -> None:
+    """A low one says yes to every row, which is the best constant for F1 only."""
+    tasks = [
+        Classification("fault", threshold=threshold),
+        MultiLabel("weather", columns=["wet", "hot"], threshold=threshold),
+    ]
+    model = fitted(tasks=tasks, backbone=Trees(n_trees=2))
+    y = make(seed=1).y
+    table = model.evaluate(make(seed=1)).set_index(["task", "metric"])["trivial"]
+    fault = y["fault"].dropna()
+    assert table["fault", "accuracy"] == pytest.approx(fault.eq("healthy").mean())
+    share = fault.eq("failing").mean()
+    of_yes = 2 * share / (1 + share) if threshold else 0.0
+    assert table["fault", "f1"] == pytest.approx(of_yes)
+    weather = y[["wet", "hot"]].stack()
+    assert table["weather", "hamming_loss"] == pytest.approx(weather.eq(1).mean())
+
+
 def test_an_altered_threshold_is_refused(tmp_path: Path) -> None:
     estimator = fitted(backbone=Trees(n_trees=2))
     estimator.save(tmp_path / "model")

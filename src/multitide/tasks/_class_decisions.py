@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,6 +26,11 @@ class ClassDecisions(DecidingTarget):
         the training labels.
     """
 
+    of_most_frequent: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "balanced_accuracy",
+        "f1_macro",
+    )
     class_weights: Tensor
     decision_weights: Tensor
 

@@ -293,16 +293,14 @@ class ClassificationTarget(ClassDecisions):
             return (*CLASSIFICATION, *BINARY)
         return CLASSIFICATION
 
-    def metric_values(
+    def metrics_of(
         self,
         truth: np.ndarray,
         decoded: np.ndarray,
-        weights: np.ndarray | None = None,
+        predicted: np.ndarray | None,
+        weights: np.ndarray | None,
     ) -> dict[str, float]:
-        """Compare class probabilities with classes, all of them known."""
-        predicted = None
-        if len(truth):
-            predicted = self.decide(decoded)
+        """Compare class probabilities and predicted classes with classes, all of them known."""
         return classification_metrics(
             truth, decoded, weights, positive=self.positive, predicted=predicted
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,10 +26,47 @@ class DecidingTarget(Target):
     """
 
     thresholds: Tensor
+    # Metrics for which the most frequent answer is the best constant. A low threshold says yes to
+    # every row, which is the best constant for the F1 of yes, but not for these.
+    of_most_frequent: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def decide(self, decoded: np.ndarray) -> np.ndarray:
         """Return the position of the predicted class, or for each label whether it is yes."""
+
+    @abstractmethod
+    def metrics_of(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        predicted: np.ndarray | None,
+        weights: np.ndarray | None,
+    ) -> dict[str, float]:
+        """Return the metrics of probabilities and of what `decide` makes of them.
+
+        With None for `predicted`, the most probable answers are predicted.
+        """
+
+    def metric_values(
+        self,
+        truth: np.ndarray,
+        decoded: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Compare probabilities and decisions with the known labels."""
+        predicted = self.decide(decoded) if len(truth) else None
+        return self.metrics_of(truth, decoded, predicted, weights)
+
+    def trivial_values(
+        self, truth: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """Return the metrics of the trivial predictor; see `of_most_frequent`."""
+        values = super().trivial_values(truth, weights)
+        constant = self.trivial_predictions(len(truth))
+        undecided = self.metrics_of(truth, constant, None, weights)
+        for name in self.of_most_frequent:
+            values[name] = undecided[name]
+        return values
 
     def chosen(self, decoded: np.ndarray) -> np.ndarray:
         """Return which classes, or labels, are predicted: bool, of the shape of `decoded`."""

@@ -160,6 +160,8 @@ class MultiLabelTarget(SeveralTarget, DecidingTarget):
         The values as the user wrote them, one pair per column.
     """
 
+    of_most_frequent: ClassVar[tuple[str, ...]] = ("exact_match", "hamming_loss")
+
     def __init__(self, task: MultiLabel, answers: Sequence[Sequence[Value]]) -> None:
         super().__init__()
         self.task: MultiLabel = task
@@ -278,14 +280,15 @@ class MultiLabelTarget(SeveralTarget, DecidingTarget):
         """Names of the metrics in `metric_values`."""
         return MULTI_LABEL
 
-    def metric_values(
+    def metrics_of(
         self,
         truth: np.ndarray,
         decoded: np.ndarray,
-        weights: np.ndarray | None = None,
+        predicted: np.ndarray | None,
+        weights: np.ndarray | None,
     ) -> dict[str, float]:
-        """Compare the probabilities of yes with the known labels."""
-        return multi_label_metrics(truth, decoded, weights, self.decide(decoded))
+        """Compare the probabilities of yes, and where it is predicted, with the known labels."""
+        return multi_label_metrics(truth, decoded, weights, predicted)
 
     def to_config(self) -> TargetConfig:
         """Return the values that mean no and yes."""

@@ -29,7 +29,7 @@ from multitide.tasks._missing_labels import zero_missing
 # Lower bound of a trivial loss: dividing by less than this would only amplify rounding errors.
 SMALLEST_TRIVIAL_LOSS = 1e-6
 
-# What the buffers of a target do not hold, as JSON values. Any: each kind of task has its own keys.
+# What buffers do not hold, as JSON values. Any: each kind of task has its own keys.
 TargetConfig: TypeAlias = dict[str, Any]
 # The predictions of one column of ``y``.
 Column: TypeAlias = "np.ndarray | pd.api.extensions.ExtensionArray"
@@ -321,6 +321,12 @@ class Target(nn.Module, ABC):
         """Return decoded predictions of the baseline that metrics other than the loss use."""
         return self.constant(n_samples)
 
+    def trivial_values(
+        self, truth: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """Return `metric_values` of the trivial predictor."""
+        return self.metric_values(truth, self.trivial_predictions(len(truth)), weights)
+
     def metrics(
         self,
         labels: pd.DataFrame,
@@ -341,31 +347,26 @@ class Target(nn.Module, ABC):
         Returns
         -------
         DataFrame
-            One row per metric with the columns ``metric``, ``value``, ``trivial`` (the metric of
-            the trivial predictor, a constant fitted to the training labels), ``n_labelled`` and
-            ``higher_is_better``. The headline metric comes first. "loss" is in units of the trivial
-            loss. Undefined metrics are NaN.
+            One row per metric, the headline first: ``metric``, ``value``, ``trivial`` (of a
+            constant fitted to the training labels), ``n_labelled`` and ``higher_is_better``. "loss"
+            is in units of the trivial loss. Undefined metrics are NaN.
         """
         truth = self.truth(labels)
         known = self.has_label(truth)
         truth, decoded = truth[known], decoded[known]
-        if weights is not None:
-            weights = weights[known]
-        n_labelled = len(truth)
+        weights = None if weights is None else weights[known]
         values = self.metric_values(truth, decoded, weights)
         losses = self.decoded_losses(truth, self.as_trained(decoded))
         values["loss"] = weighted_mean(losses, weights)
-        constant = self.trivial_predictions(n_labelled)
-        trivial = self.metric_values(truth, constant, weights)
-        losses = self.decoded_losses(truth, self.constant(n_labelled))
+        trivial = self.trivial_values(truth, weights)
+        losses = self.decoded_losses(truth, self.constant(len(truth)))
         trivial["loss"] = weighted_mean(losses, weights)
-        return metric_table(values, trivial, n_labelled)
+        return metric_table(values, trivial, len(truth))
 
     def evaluate(self, samples: Samples, decoded: np.ndarray) -> pd.DataFrame:
         """Return `metrics` on samples, with further metrics that need more than the labels."""
-        return self.metrics(
-            samples.y[self.task.columns], decoded, weights_of(samples, self.task.name)
-        )
+        weights = weights_of(samples, self.task.name)
+        return self.metrics(samples.y[self.task.columns], decoded, weights)
 
     @abstractmethod
     def to_config(self) -> TargetConfig:
@@ -387,11 +388,10 @@ class Target(nn.Module, ABC):
 
         The losses are multiplied by `weights`, (batch,), whose mean over a training set is 1.
         """
-        n_labelled = self.measured(codes).sum().clamp(min=1)
         losses = self.row_loss(output, codes)
         if weights is not None:
             losses = losses * weights
-        return losses.sum() / n_labelled
+        return losses.sum() / self.measured(codes).sum().clamp(min=1)
 
     def constant(self, n_samples: int) -> np.ndarray:
         """Return the decoded predictions of the best constant for `n_samples` rows."""
