@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from makers import write_runs
 from multitide.cli import app
+from multitide.cli._evaluate import grouped_as_split
+from multitide.data._samples import Samples
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -98,6 +101,24 @@ def test_the_report_shows_calibration_and_intervals(folder: Path) -> None:
     assert "## Intervals and sets" in report
     for level in ("0.8", "0.9", "0.95"):
         assert f"| load | {level} |" in report
+
+
+def test_coverage_is_that_of_the_groups_of_the_split(tmp_path: Path) -> None:
+    X = np.zeros((4, 1, 3), np.float32)
+    samples = Samples.from_arrays(X).replace(extra=pd.DataFrame({"run": list("aabb")}))
+    assert (
+        grouped_as_split(str(tmp_path), "", samples).unit is None
+    )  # a model, not a run
+    split = '[split]\nby = "group"\ncolumn = "run"\n'
+    (tmp_path / "config.toml").write_text(f'[data]\npath = "data.csv"\n{split}')
+    found = grouped_as_split(str(tmp_path), "", samples).unit
+    assert found is not None
+    assert list(found) == list("aabb")
+    assert grouped_as_split(str(tmp_path), "", samples.replace(extra=None)).unit is None
+    named = f'[[data]]\nname = "rig"\npath = "data.csv"\n{split}'
+    (tmp_path / "config.toml").write_text(named)
+    assert grouped_as_split(str(tmp_path), "rig", samples).unit is not None
+    assert grouped_as_split(str(tmp_path), "plant", samples).unit is None
 
 
 def test_too_few_labels_are_refused_before_training() -> None:

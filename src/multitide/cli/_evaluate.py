@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from multitide.cli._arguments import (
 )
 from multitide.cli._output_table import check_output, write_output
 from multitide.cli._written import Written, takes_written
+
+if TYPE_CHECKING:
+    from multitide.data._samples import Samples
 
 
 @takes_written
@@ -53,6 +56,7 @@ def evaluate(
         need_labels=True,
         **written.options(),
     )
+    samples = grouped_as_split(run, data_set, samples)
     given = {data_set: samples} if data_set else samples
     if interval is not None:
         coverage = model.evaluate_interval(given, level=interval)
@@ -73,14 +77,34 @@ def evaluate(
 
 def _was_fitted_on(run: str, data: str) -> bool:
     """Return whether a run read this very file."""
+    paths = [table["path"] for table in _data_tables(run)]
+    return any(Path(path).resolve() == Path(data).resolve() for path in paths)
+
+
+def grouped_as_split(run: str, data_set: str, samples: Samples) -> Samples:
+    """Return samples with the groups that the split of a run kept whole, if they have them.
+
+    Intervals promise a coverage for new groups.
+    """
+    for table in _data_tables(run):
+        split = table["split"]
+        column = split.get("column")
+        is_asked = table.get("name", "") == data_set and split.get("by") == "group"
+        if is_asked and samples.extra is not None and column in samples.extra:
+            return samples.replace(unit=samples.extra[column].to_numpy())
+    return samples
+
+
+def _data_tables(run: str) -> list[dict[str, Any]]:
+    """Return the data sets in the configuration of a run, each with its split; none of a model."""
     from multitide._toml import read_toml
 
-    config = Path(run) / "config.toml"
-    if not config.is_file():
-        return False
-    tables = read_toml(config)["data"]
+    path = Path(run) / "config.toml"
+    if not path.is_file():
+        return []
+    config = read_toml(path)
+    tables = config["data"]
     if not isinstance(tables, list):
         tables = [tables]
-    return any(
-        Path(table["path"]).resolve() == Path(data).resolve() for table in tables
-    )
+    shared = config.get("split", {})
+    return [{"split": shared, **table} for table in tables]
