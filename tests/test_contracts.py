@@ -47,7 +47,7 @@ EXAMPLES: list[Task] = [
     mt.Classification("fault", threshold="f1", positive="bad"),
     mt.Classification("grade", class_weight="balanced"),
     mt.MultiLabel("weather", columns=["wet", "hot"], threshold="recall>=0.8"),
-    mt.Regression("load", cap=108, metrics=["nasa_score", "rmse_over_std"]),
+    mt.Regression("load", cap=108, metrics=("nasa_score", "rmse_over_std")),
     mt.Regression("flow", loss="quantile"),
     mt.Forecast("level", horizon=2),
     mt.Survival("stay", time="hours", event="left", n_bins=4),
