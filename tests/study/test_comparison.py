@@ -46,6 +46,18 @@ def result() -> Comparison:
     return study()
 
 
+def test_a_mean_gain_is_withheld_like_that_of_a_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = study(arms=["hard"], n_seeds=5)
+    assert found.mean_gains["verdict"].tolist() == ["helps"]
+    falls = {("alone", "load"): 0.1, ("alone", "state"): 0.1}
+    monkeypatch.setattr("multitide.study.results._gains.last_falls", lambda _: falls)
+    withheld = study(arms=["hard"], n_seeds=5).mean_gains
+    assert withheld["verdict"].tolist() == ["cannot tell"]
+    assert "“alone”" in withheld["unfinished"].item()
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"cv": 3, "n_seeds": 1}, {"arms": {"hard": "hard", "broken": {"lr": 13.0}}}],

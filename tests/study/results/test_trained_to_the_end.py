@@ -8,6 +8,7 @@ import pytest
 from multitide.model._after_training import fall_at_the_end
 from multitide.study.results._trained_to_the_end import (
     LAST_SHARE,
+    mean_falls,
     withhold_unfinished,
 )
 
@@ -56,3 +57,8 @@ def test_a_fall_is_that_of_the_last_quarter(losses: list[float], fall: float) ->
     history = pd.DataFrame({"loss": losses, "side": "validation"})
     history["epoch"] = history.index + 1
     assert fall_at_the_end(history, LAST_SHARE) == pytest.approx(fall)
+
+
+def test_a_mean_gain_falls_as_the_mean_of_its_tasks() -> None:
+    falls = {("hard", "load"): 0.03, ("hard", "state"): 0.0, ("alone", "load"): 0.01}
+    assert mean_falls(falls, "") == {("hard", ""): 0.015, ("alone", ""): 0.01}

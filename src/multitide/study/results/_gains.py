@@ -23,6 +23,7 @@ from multitide.study.results._statistics import (
 )
 from multitide.study.results._trained_to_the_end import (
     last_falls,
+    mean_falls,
     withhold_unfinished,
 )
 from multitide.study.results._verdicts import Verdict, judge
@@ -99,6 +100,8 @@ def mean_gain_rows(
     for arm in arms:
         tables[ALL_TASKS, arm] = _mean_over_tasks(evidence, arm)
     table = _judged(evidence, tables, margin, confidence, baselines)
+    falls = mean_falls(last_falls(evidence), ALL_TASKS)
+    table = withhold_unfinished(table, falls, evidence.reference, margin)
     table = table.drop(columns="task")
     return table.assign(mean_rank=table["arm"].map(mean_ranks(evidence)))
 

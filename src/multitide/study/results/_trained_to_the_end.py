@@ -42,6 +42,19 @@ def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
     return falls
 
 
+def mean_falls(
+    falls: Mapping[tuple[str, str], float], name: str
+) -> dict[tuple[str, str], float]:
+    """Return the mean fall of each arm over its tasks, under a name in place of a task."""
+    by_arm: dict[str, list[float]] = {}
+    for (arm, _), fall in falls.items():
+        by_arm.setdefault(arm, []).append(fall)
+    means = {}
+    for arm, found in by_arm.items():
+        means[arm, name] = float(np.mean(found))
+    return means
+
+
 def withhold_unfinished(
     gains: pd.DataFrame,
     falls: Mapping[tuple[str, str], float],
