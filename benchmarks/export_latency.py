@@ -13,7 +13,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -27,16 +27,19 @@ from multitide.exporting._quantised import quantised
 
 
 def time_in_turns(
-    ways: dict[str, Callable[[], object]], repeats: int
+    ways: Mapping[str, Callable[[], object]], repeats: int, n_first: int = 50
 ) -> dict[str, np.ndarray]:
-    """Return the milliseconds of every call, and those of the processor, by way."""
+    """Return the milliseconds of every call, and those of the processor, by way.
+
+    The `n_first` calls before them warm up.
+    """
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-    for repeat in range(repeats + 50):
+    for repeat in range(repeats + n_first):
         for name, way in ways.items():
             begin, computing = time.perf_counter(), time.thread_time()
             way()
             computing = time.thread_time() - computing
-            if repeat >= 50:  # the first ones warm up
+            if repeat >= n_first:
                 took[name].append((time.perf_counter() - begin, computing))
     return {name: np.array(values) * 1e3 for name, values in took.items()}
 
