@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST_BARS = 15
 MOST_CHANNELS = 20
 RAISES, LOWERS = "#b8632a", "#2f6fb0"  # series 2 and 1 of the page
+INK = "#1c2430"
 
 
 def importance(rows: pd.DataFrame, ax: Axes) -> Axes:
@@ -103,12 +104,23 @@ def sample_reasons(sample: SampleReasons, task: str, ax: Axes) -> Axes:
     steps = thinned(n_steps)
     for place, channel in enumerate(shown):
         values = _within(sample.series[channel])
-        ax.plot(steps, place - 0.8 * values[steps], color="#1c2430", linewidth=0.9)
+        heights = place - 0.8 * values[steps]
+        ax.plot(steps, heights, color=INK, linewidth=0.9)
+        alone = _are_alone(heights)
+        ax.plot(steps[alone], heights[alone], ".", color=INK, markersize=3)
     ax.set_yticks(
         range(len(shown)), [short(sample.channels[channel]) for channel in shown]
     )
     ax.set(xlabel="step", xlim=(-0.5, n_steps - 0.5), ylim=(len(shown) - 0.4, -0.6))
     return ax
+
+
+def _are_alone(values: np.ndarray) -> np.ndarray:
+    """Return which values have missing ones on both sides: no line shows them, bool (n_steps,)."""
+    missing = np.isnan(values)
+    around = np.pad(missing, 1, constant_values=True)
+    alone: np.ndarray = ~missing & around[:-2] & around[2:]
+    return alone
 
 
 def _coloured(values: np.ndarray) -> np.ndarray:
