@@ -10,7 +10,7 @@ machine is) and ``boosting`` the study's baseline. Nothing is chosen here. Each 
 continues. The parts of each fit stay in ``--folder``: if a later commit chooses other weights,
 ``--again`` measures them anew without training. Folds count as one test: their metrics are
 averaged. The table shows mean and standard deviation over seeds, the seconds per fit, and "*" where
-the goal of `best` is missed. A second table compares `best` with its best member.
+the goal of `best` is missed. A second table compares an arm with the best of its parts.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Job:
 
 
 def default(case: Case, job: Job) -> Metrics:
-    """Fit the bare default, or weight its kept parts again."""
+    """Fit the bare default, or weight its kept parts again; measure also each part on its own."""
     split = case.splits[job.fold]
     test = case.samples[split.test]
     place = job.place.with_suffix(".pickle")
@@ -145,7 +145,13 @@ def default(case: Case, job: Job) -> Metrics:
             targets[task.name] = estimator.targets_.target(task.name)
         keep((targets, parts_of(estimator, fits, test)), place)
     targets, parts = kept(place)
-    return as_metrics(metrics_of(targets, parts, test, job.seed))
+    found = as_metrics(metrics_of(targets, parts, test, job.seed))
+    for part in parts:
+        own = {name: target for name, target in targets.items() if name in part.test}
+        of_part = as_metrics(metrics_of(own, [part], test, job.seed))
+        for key, value in of_part.items():
+            found[f"{part.name}: {key}"] = value
+    return found
 
 
 def best(case: Case, job: Job) -> Metrics:
@@ -281,13 +287,13 @@ def table_of(name: str, done: pd.DataFrame) -> str:
 
 
 def members_table(name: str, done: pd.DataFrame) -> str:
-    """Return how far `best` is from its best member, which the test set chooses, per metric.
+    """Return how far an arm is from its best part, which the test set chooses, per metric.
 
     Positive differences are in favour of the ensemble. The standard error is over seeds.
     """
-    is_best = done["arm"].str.startswith("best") & (done["case"] == name)
+    has_parts = (done["arm"] != "boosting") & (done["case"] == name)
     tables = []
-    for arm, runs in done[is_best].groupby("arm", sort=False):
+    for arm, runs in done[has_parts].groupby("arm", sort=False):
         wide = pd.DataFrame(list(runs["metrics"]))
         tables.append(f"\n{arm}:\n\n{_leads(name, wide)}")
     return "\n".join(tables)
@@ -295,19 +301,22 @@ def members_table(name: str, done: pd.DataFrame) -> str:
 
 def _leads(name: str, wide: pd.DataFrame) -> str:
     members = {key.split(": ")[0] for key in wide if ": " in key}
+    if not members:  # rows of an earlier version
+        return ""
     rows = []
     for task, metric in JUDGED[name]:
         sign = -1 if metric in SMALLER_IS_BETTER else 1
         key = f"{task} {metric}"
         leads = {}
         for member in sorted(members):
-            leads[member] = sign * (wide[key] - wide[f"{member}: {key}"])
+            if f"{member}: {key}" in wide:
+                leads[member] = sign * (wide[key] - wide[f"{member}: {key}"])
         nearest = min(leads, key=lambda member: float(leads[member].mean()))
         lead = leads[nearest]
         rows.append(
             {
                 "metric": key,
-                "best member": nearest,
+                "best part": f"{nearest}: {wide[f'{nearest}: {key}'].mean():.3f}",
                 "difference": f"{lead.mean():+.3f}",
                 "standard error": f"{lead.std() / len(lead) ** 0.5:.3f}",
             }
