@@ -128,17 +128,20 @@ def test_damaged_content_is_refused_with_the_file(
     assert files(folder) == before
 
 
-@pytest.mark.parametrize("version", [1, 2, 99, None])
-def test_another_version_is_refused_with_the_command_that_rebuilds_it(
-    folder: Path, version: Any
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        (1, "Run `multitide compare` again"),
+        (2, "Run `multitide compare` again"),
+        (None, "Run `multitide compare` again"),
+        (99, "Install the version that wrote it"),
+    ],
+)
+def test_another_version_is_refused_with_what_reads_it(
+    folder: Path, version: Any, remedy: str
 ) -> None:
     change(folder, lambda content: content.update(schema_version=version))
-    with refused(
-        "schema version 3",
-        repr(version),
-        "Run `multitide compare` again",
-        error=StoreError,
-    ):
+    with refused("schema version 3", repr(version), remedy, error=StoreError):
         Comparison.load(folder)
 
 
