@@ -270,7 +270,7 @@ def test_no_other_module_opens_a_connection() -> None:
     # The server and the cluster are where users ask for them.
     assert found == {
         *("_sources.py", "_ray_engine.py"),
-        *("_batcher.py", "_make_app.py", "_serve.py"),
+        *("_batcher.py", "_make_app.py", "_prompt_protocol.py", "_serve.py"),
     }
 
 

@@ -122,7 +122,7 @@ def scores_of(unseen: Unseen) -> Scores | None:
     Also None if the task, or a label of it, has no labels here: no level would be supported.
     """
     conformity = conformity_of(unseen.target)
-    if conformity is None:
+    if conformity is None or not len(unseen.truth):
         return None
     scores = conformity.scores(unseen.truth, unseen.decoded)
     if np.isnan(scores).all(axis=0).any():
