@@ -45,6 +45,7 @@ def checking(path: Path, field: str) -> Iterator[None]:
         raise
     except Exception as error:
         problem = f"{field}: {error or type(error).__name__}"
+        problem = " ".join(problem.split())  # those of torch have several lines
         raise StoreError(
             f"{str(path)!r} must be as multitide wrote it; it is damaged ({problem})."
         ) from error
