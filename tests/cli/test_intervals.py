@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,26 @@ def test_coverage_is_that_of_the_groups_of_the_split(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(named)
     assert grouped_as_split(str(tmp_path), "rig", samples).unit is not None
     assert grouped_as_split(str(tmp_path), "plant", samples).unit is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'split = "group"\n[data]\npath = "a.csv"\n',
+        "data = 3",
+        '[[data]]\nname = "a"',
+        "[",
+    ],
+)
+def test_a_damaged_configuration_of_a_run_is_not_read(
+    content: str, folder: Path, tmp_path: Path
+) -> None:
+    """The model does not need it."""
+    run = shutil.copytree(folder / "run", tmp_path / "run")
+    (run / "config.toml").write_text(content)
+    shown = call("evaluate", str(run), str(folder / "data.csv"))
+    assert "rmse" in shown
+    assert "fingerprint" in call("info", str(run))
 
 
 def test_too_few_labels_are_refused_before_training() -> None:

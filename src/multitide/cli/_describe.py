@@ -10,7 +10,6 @@ import pandas as pd
 from multitide._estimator import MultiTaskEstimator
 from multitide._load import load
 from multitide._local_copy import local_folder
-from multitide._toml import read_toml
 from multitide.cli._show import show_heading, show_reading
 from multitide.cli._show_model_facts import (
     show_candidates,
@@ -18,6 +17,7 @@ from multitide.cli._show_model_facts import (
     show_members,
 )
 from multitide.cli._terminal import show_table
+from multitide.config._config_of_run import config_of_run
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._schema import DataRecord
 from multitide.model._sizes import last_weights, size_in_words, size_of, sizes_by_task
@@ -107,13 +107,10 @@ def _data_facts(data: DataRecord) -> dict[str, object]:
 
 def _source(run: Path) -> dict[str, str]:
     """Return the path of the data, which a run folder has and a model folder does not."""
-    path = run / "config.toml"
-    if not path.is_file():
+    config = config_of_run(run)
+    if config is None:
         return {}
-    tables = read_toml(path)["data"]
-    if not isinstance(tables, list):
-        tables = [tables]
-    return {"data": ", ".join(table["path"] for table in tables)}
+    return {"data": ", ".join(str(each.options["path"]) for each in config.data)}
 
 
 def _start_facts(training: object) -> dict[str, object]:

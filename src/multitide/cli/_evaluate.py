@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multitide._local_copy import is_url
 from multitide.cli._arguments import (
     Data,
     Interval,
@@ -19,6 +21,7 @@ from multitide.cli._output_table import check_output, write_output
 from multitide.cli._written import Written, takes_written
 
 if TYPE_CHECKING:
+    from multitide.config._data_section import DataSection
     from multitide.data._samples import Samples
 
 
@@ -77,8 +80,11 @@ def evaluate(
 
 def _was_fitted_on(run: str, data: str) -> bool:
     """Return whether a run read this very file."""
-    paths = [table["path"] for table in _data_tables(run)]
-    return any(Path(path).resolve() == Path(data).resolve() for path in paths)
+    for section in _sections(run):
+        path = section.options["path"]
+        if not is_url(path) and Path(path).resolve() == Path(data).resolve():
+            return True
+    return False
 
 
 def grouped_as_split(run: str, data_set: str, samples: Samples) -> Samples:
@@ -86,25 +92,19 @@ def grouped_as_split(run: str, data_set: str, samples: Samples) -> Samples:
 
     Intervals promise a coverage for new groups.
     """
-    for table in _data_tables(run):
-        split = table["split"]
-        column = split.get("column")
-        is_asked = table.get("name", "") == data_set and split.get("by") == "group"
+    for section in _sections(run):
+        column = section.split.get("column")
+        is_asked = section.name == data_set and section.split.get("by") == "group"
         if is_asked and samples.extra is not None and column in samples.extra:
             return samples.replace(unit=samples.extra[column].to_numpy())
     return samples
 
 
-def _data_tables(run: str) -> list[dict[str, Any]]:
-    """Return the data sets in the configuration of a run, each with its split; none of a model."""
-    from multitide._toml import read_toml
+def _sections(run: str) -> Sequence[DataSection]:
+    """Return the data sets in the configuration of a run; none of a model or behind a URL."""
+    from multitide.config._config_of_run import config_of_run
 
-    path = Path(run) / "config.toml"
-    if not path.is_file():
+    config = config_of_run(Path(run))
+    if config is None:
         return []
-    config = read_toml(path)
-    tables = config["data"]
-    if not isinstance(tables, list):
-        tables = [tables]
-    shared = config.get("split", {})
-    return [{"split": shared, **table} for table in tables]
+    return config.data

@@ -10,16 +10,14 @@ import numpy as np
 from multitide._local_copy import is_url
 from multitide._toml import NONE
 from multitide.config._config import Config
+from multitide.config._config_of_run import config_of_run
 from multitide.config._data_section import PATHS
-from multitide.config._load_config import load_config
 from multitide.config._prepare import Prepared, prepare
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import MultitideError
 from multitide.fitting._data_sets import split_data_sets
 from multitide.model._schema import DataRecord
-
-CONFIG = "config.toml"
 
 
 def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
@@ -38,12 +36,10 @@ def trained_on(run: Path, records: Sequence[DataRecord]) -> DataSets | None:
         None if they cannot be known: there is no configuration, or its tables are absent, behind
         URLs, or not those that the model was fitted on.
     """
-    if not (run / CONFIG).is_file():
+    config = config_of_run(run)
+    if config is None or _names_urls(config):
         return None
     try:
-        config = load_config(run / CONFIG)
-        if _names_urls(config):
-            return None
         prepared = prepare(config)
         fingerprints = _fingerprints(prepared)
     except (MultitideError, OSError):
@@ -70,9 +66,10 @@ def _names_urls(config: Config) -> bool:
 
 def started_from(run: Path) -> Path | None:
     """Return the run that the training of another one started from, if any."""
-    if not (run / CONFIG).is_file():
+    config = config_of_run(run)
+    if config is None:
         return None
-    training = load_config(run / CONFIG).table.get("training", {})
+    training = config.table.get("training", {})
     if not isinstance(training, dict) or training.get("start", NONE) == NONE:
         return None
     return Path(str(training["start"]))
