@@ -97,7 +97,10 @@ def all_parts() -> Iterator[None]:
     tree_groups = _auto_backbone.tree_groups
 
     def more(params, recipe, groups, data, source):  # type: ignore[no-untyped-def]
-        grown = tree_groups(params, recipe, groups, data, source)
+        grown = []
+        for group in tree_groups(params, recipe, groups, data, source):
+            if group.recipe.backbone.kind == "boosting":
+                grown.append(group)
         first = grown[0]
         n_channels = data[0].samples.n_channels
         forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)

@@ -1,4 +1,4 @@
-"""Fits of a study or a search, which are measured and then forgotten."""
+"""Fits of a study or a search, whose models are measured and not kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _FORGOTTEN = ContextVar("forgotten", default=False)
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """Let fits leave out what only a model that is kept needs: the profile of its training data.
+    """Leave out the profile of the training data, which only a model that is kept needs.
 
-    Of a small network the profile takes as long as the training.
+    For a small network, the profile takes as long as the training.
     """
     token = _FORGOTTEN.set(True)
     try:
@@ -23,5 +23,5 @@ def forgotten() -> Iterator[None]:
 
 
 def is_forgotten() -> bool:
-    """Return whether nobody keeps the model of a fit."""
+    """Return whether the model of a fit is not kept."""
     return _FORGOTTEN.get()

@@ -311,7 +311,7 @@ def validated(content: object, model: type[Record], path: Path) -> Record:
 
 @contextmanager
 def said_of_newer(path: Path) -> Iterator[None]:
-    """Say of a folder that cannot be read that a newer multitide wrote it, if one did.
+    """Name the newer version of multitide that wrote a folder, if the folder cannot be read.
 
     Its schema may have the same number and new fields, which would look like damage.
 

@@ -33,6 +33,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
 from multitide.data._write_table import write_table
 from multitide.ensemble._ensemble import Ensemble
+from multitide.ensemble._held_out_file import remove_held_out
 from multitide.ensemble._store import MEMBERS, remove_other_fits, write_ensemble
 from multitide.ensemble._with_trees_again import with_trees_again
 from multitide.errors import MultitideError, StoreError
@@ -229,6 +230,7 @@ def _train_ensemble_run(
         remove_other_fits(ensemble.result_, draft)
         write_history(ensemble.history_, draft / HISTORY)
         metrics = _evaluate(prepared, ensemble, command, folder.name, draft)
+        remove_held_out(draft / MEMBERS)  # last: a run that is killed before needs them
     return Run(folder, ensemble, metrics, prepared.data)
 
 

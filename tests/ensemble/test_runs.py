@@ -22,6 +22,7 @@ from multitide.cli import app
 from multitide.config._load_config import load_config, parse_config
 from multitide.config._prepare import prepare
 from multitide.ensemble import _train_members
+from multitide.ensemble._held_out_file import HELD_OUT
 from multitide.ensemble._store import read_ensemble, remove_other_fits
 from multitide.model._store import MODEL_FILE
 from multitide.training._trainer import Trainer
@@ -77,6 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_run_folder_holds_the_ensemble_and_its_report(made: Path) -> None:
+    assert not list(made.rglob(HELD_OUT))  # only an unfinished run needs it
     run = made / "run"
     assert {path.name for path in run.iterdir()} == {
         "calibration.safetensors",

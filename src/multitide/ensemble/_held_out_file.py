@@ -54,6 +54,12 @@ def read_held_out(folder: Path, data: Sequence[SplitData]) -> dict[str, Decoded]
     return decoded
 
 
+def remove_held_out(folder: Path) -> None:
+    """Remove the files from the folders of fits; a finished ensemble does not need them."""
+    for path in folder.glob(f"*/{HELD_OUT}"):
+        path.unlink()
+
+
 def _key(data_set: str, task: str) -> str:
     """Return the name of an array; the length keeps names that contain "/" apart."""
     return f"{len(data_set)}/{data_set}/{task}"

@@ -1,4 +1,4 @@
-"""Connections of clients that dawdle end: they would keep others out."""
+"""Close the connections of slow clients, which would block others."""
 
 from __future__ import annotations
 
