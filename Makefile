@@ -53,7 +53,7 @@ clean:
 	touch $@
 
 .venv/.installed-dev: .venv/.torch pyproject.toml
-	$(PIP) --editable ".[balancing,tune,onnx,serve,tensorboard,dev]"
+	$(PIP) --editable ".[balancing,tune,onnx,serve,tensorboard,mlflow,dev]"
 	touch $@
 
 .venv/.installed-docs: .venv/.installed-dev

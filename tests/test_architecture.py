@@ -92,6 +92,7 @@ FLOORS = {
         "_visible",
         "_walk",
         "_weighted_mean",
+        "_without_password",
         "engines",
         "errors",
     ],

@@ -52,7 +52,7 @@ _PUBLIC = {
     ),
     "training": (
         *("AffinityRecorder", "Callback", "GradientRecorder"),
-        *("TensorBoard", "Training"),
+        *("MLflow", "TensorBoard", "Training"),
     ),
     "tuning": ("Tuning", "tune"),
 }

@@ -67,6 +67,7 @@ from multitide.tasks import describe_tasks as describe_tasks
 from multitide.training import AffinityRecorder as AffinityRecorder
 from multitide.training import Callback as Callback
 from multitide.training import GradientRecorder as GradientRecorder
+from multitide.training import MLflow as MLflow
 from multitide.training import TensorBoard as TensorBoard
 from multitide.training import Training as Training
 from multitide.tuning import Tuning as Tuning

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from multitide._checks import as_path, counted
+from multitide._without_password import without_password
 from multitide.errors import (
     DataError,
     MissingDependencyError,
@@ -32,7 +33,6 @@ Data = TypeVar("Data")
 Labels = TypeVar("Labels")
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
-PASSWORD = re.compile(r"(://[^/@:]*):[^/@]*@")
 MOST_FILES = 10_000  # and folders, of a folder
 LARGEST_MODEL = 4 * 2**30  # bytes
 CHUNK = 2**20  # bytes that are copied at once
@@ -48,11 +48,9 @@ class _Remote:
     url: str
     error: type[MultitideError]
 
-    def refusal(self, requirement: str, got: str = "") -> MultitideError:
+    def refusal(self, requirement: str, got: str | Exception = "") -> MultitideError:
         """Return the error that the content is not as required."""
-        return self.error(
-            f"`{self.name}` must {requirement}; got {_shown(self.url)!r}{got}."
-        )
+        return self.error(_message(self.name, requirement, self.url, got))
 
 
 def is_url(place: object) -> TypeGuard[str]:
@@ -143,7 +141,7 @@ def _local(
         try:
             yield copy
         except MultitideError as found:
-            message = str(found).replace(str(copy), _shown(place))
+            message = str(found).replace(str(copy), without_password(place))
             raise type(found)(message) from found
 
 
@@ -153,18 +151,14 @@ def _open(name: str, url: str, error: type[MultitideError]) -> _Remote:
     try:
         files, path = url_to_fs(url)
     except ImportError as reason:
-        raise MissingDependencyError(
-            f"`{name}` must be a URL whose driver is installed; got {_shown(url)!r} ({reason})."
-        ) from reason
+        message = _message(name, "be a URL whose driver is installed", url, reason)
+        raise MissingDependencyError(message) from reason
     except OSError as reason:
-        raise error(
-            f"`{name}` must be an existing file or folder; got {_shown(url)!r} ({reason})."
-        ) from reason
+        message = _message(name, "be an existing file or folder", url, reason)
+        raise error(message) from reason
     except Exception as reason:  # whatever a driver raises
-        raise ParameterError(
-            f"`{name}` must be a path, or a URL that fsspec can open; "
-            f"got {_shown(url)!r} ({reason})."
-        ) from reason
+        requirement = "be a path, or a URL that fsspec can open"
+        raise ParameterError(_message(name, requirement, url, reason)) from reason
     return _Remote(files, str(path), name, url, error)
 
 
@@ -181,8 +175,7 @@ def _copy(remote: _Remote, target: Path, room: int) -> None:
     except FileNotFoundError as reason:
         raise remote.refusal("be an existing file or folder") from reason
     except Exception as reason:  # whatever a driver raises
-        kind = type(reason).__name__
-        raise remote.refusal("be readable", f" ({kind}: {reason})") from reason
+        raise remote.refusal("be readable", reason) from reason
 
 
 def _sources(remote: _Remote) -> dict[str, tuple[str, ...]]:
@@ -228,14 +221,16 @@ def _copy_file(remote: _Remote, source: str, target: Path, room: int) -> int:
     return size
 
 
+def _message(name: str, requirement: str, url: str, got: str | Exception) -> str:
+    """Return a message about a URL; a driver's reason may repeat it."""
+    if isinstance(got, Exception):
+        got = f" ({type(got).__name__}: {got})"
+    return without_password(f"`{name}` must {requirement}; got {url!r}{got}.")
+
+
 def _last_name(path: str) -> str:
     """Return the name of a file or folder, which tells its kind and names it in messages."""
     name = PurePosixPath(path.rstrip("/")).name
     if name in ("", "..") or re.search(r"[\\:\0]", name):
         return "folder"
     return name
-
-
-def _shown(url: str) -> str:
-    """Return a URL without its password."""
-    return PASSWORD.sub(r"\1:...@", url)

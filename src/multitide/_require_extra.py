@@ -13,6 +13,7 @@ EXTRAS = {
     "balancing": (),
     "excel": ("openpyxl",),
     "explain": ("captum",),
+    "mlflow": ("mlflow",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "ray": ("ray",),
     "serve": ("fastapi", "uvicorn"),

@@ -1,8 +1,10 @@
-"""Text that is safe to show: a character that would act on the reader's screen is written out."""
+"""Text that is safe to show: no character acts on the reader's screen, no URL tells a password."""
 
 from __future__ import annotations
 
 import unicodedata
+
+from multitide._without_password import without_password
 
 # Control characters move the cursor or change colours, format characters reverse the direction of
 # text or hide letters, and surrogates stand for bytes of a file name that no encoding can hold.
@@ -13,17 +15,18 @@ KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
 
 def visible(text: object) -> str:
-    """Return text with its control and format characters written out as escape sequences.
+    """Return text without the passwords of URLs, and with escape sequences for acting characters.
 
     Names of columns, classes and files come from the user's data and may hold anything, such as
-    the escape sequences that clear a terminal.
+    the escape sequences that clear a terminal. A URL of a configuration may hold a password, which
+    belongs neither on a screen nor into a report.
 
     Parameters
     ----------
     text : object
         What is shown; ``str`` is applied.
     """
-    shown = str(text)
+    shown = without_password(str(text))
     if shown.isprintable():
         return shown
     pieces = []

@@ -4,45 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from chromium import Chromium
+from serving_client import server
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def server(
-    folder: Path, *options: str, key: str = ""
-) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Start the command on a free port; stop it at the end."""
-    command = [sys.executable, "-m", "multitide", "serve", str(folder), "--port", "0"]
-    environment = {**os.environ, "MULTITIDE_API_KEY": key}
-    process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-            if found:
-                yield process, int(found[1])
-                break
-        else:
-            raise AssertionError("the server did not start")
-    finally:
-        process.terminate()
-        process.wait()
-        process.stdout.close()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

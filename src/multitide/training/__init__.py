@@ -5,6 +5,7 @@ from __future__ import annotations
 from multitide.training._affinity import AffinityRecorder
 from multitide.training._callbacks import Callback
 from multitide.training._gradient_recorder import GradientRecorder
+from multitide.training._mlflow import MLflow
 from multitide.training._settings import Training
 from multitide.training._tensorboard import TensorBoard
 
@@ -12,6 +13,7 @@ __all__ = [
     "AffinityRecorder",
     "Callback",
     "GradientRecorder",
+    "MLflow",
     "TensorBoard",
     "Training",
 ]

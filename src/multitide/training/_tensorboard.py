@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from multitide._checks import as_path
 from multitide._require_extra import require_extra
 from multitide._result_folder import writable
 from multitide.training._callbacks import Callback, HistoryRow
+from multitide.training._curves import curves_of
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from multitide.training._trainer import Trainer
 
 RUN = "run-{}"
-NO_CURVES = ("epoch", "seconds", "value")
 
 
 class TensorBoard(Callback):
@@ -71,7 +70,7 @@ class TensorBoard(Callback):
         """Write the rows of the history."""
         for row in rows:
             writer = self._writer(row["side"], trainer.epoch)
-            for curve, value in _curves(row).items():
+            for curve, value in curves_of(row).items():
                 writer.add_scalar(curve, value, trainer.epoch)
         for writer in self._writers.values():
             writer.flush()
@@ -90,16 +89,3 @@ class TensorBoard(Callback):
             folder = self.folder / RUN.format(self._run) / side
             self._writers[side] = SummaryWriter(str(folder), purge_step=epoch)
         return self._writers[side]
-
-
-def _curves(row: HistoryRow) -> dict[str, float]:
-    """Return the numbers of a row of the history by the name of their curve."""
-    task = row["task"]
-    curves = {}
-    for column, value in row.items():
-        if column not in NO_CURVES and isinstance(value, Real):
-            curves[f"{column}/{task}"] = float(value)
-    if "metric" in row:
-        curves[f"{row['metric']}/{task}"] = float(row["value"])
-    curves["lr"] = curves.pop(f"lr/{task}")
-    return curves
