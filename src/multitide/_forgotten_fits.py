@@ -11,9 +11,10 @@ _FORGOTTEN = ContextVar("forgotten", default=False)
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """Leave out the profile of the training data, which only a model that is kept needs.
+    """Leave out what only a model that is kept needs: profile and fingerprint of its data.
 
-    For a small network, the profile takes as long as the training.
+    For a small network, the profile takes as long as the training; for a large table, the
+    fingerprint takes a second per gigabyte.
     """
     token = _FORGOTTEN.set(True)
     try:

@@ -283,7 +283,7 @@ def test_a_probe_of_the_right_source_reads_what_a_random_one_cannot() -> None:
             DataSets(samples),
         )
         assert fit.done, fit.facts["reason"]
-        target = protocol.question("load").target(0)
+        target = protocol.question("load").targets[0]
         losses[name] = np.nanmean(
             target.row_losses(protocol.question("load").labels(0), fit.answers["load"])
         )

@@ -47,10 +47,8 @@ def after_training(
     """
     losses = validation_losses(history, best_epoch, candidates)
     warnings = []
-    falling = []
-    for task in losses:
-        if _still_falls(history[history["task"] == task]):
-            falling.append(repr(task))
+    still_falling = _still_falling(history)
+    falling = [repr(task) for task in losses if task in still_falling]
     if falling:
         warnings.append(
             f"The validation loss of {', '.join(falling)} was still falling in the last epochs. "
@@ -125,32 +123,58 @@ def validation_losses(
     return by_task | of_means
 
 
-def fall_at_the_end(history: pd.DataFrame, share: float) -> float:
-    """Return how much lower the validation loss of a task is in the last share of its epochs.
+def falls_at_the_end(history: pd.DataFrame, share: float) -> dict[str, float]:
+    """Return how much lower each task's validation loss is in the last share of its epochs.
 
-    0 if it is lowest before.
+    0 if it is lowest before; tasks without a validation loss are left out.
     """
-    late, before = _late_and_before(history, share)
-    return float(np.nanmax([before - late, 0.0]))
+    falls = {}
+    for task, curve in _validation_curves(history).items():
+        late, before = _late_and_before(curve, share)
+        falls[task] = float(np.nanmax([before - late, 0.0]))
+    return falls
 
 
-def _still_falls(history: pd.DataFrame) -> bool:
-    """Return whether the validation loss of a task fell in the last tenth of its epochs."""
-    late, before = _late_and_before(history, LAST_SHARE)
-    return bool(late < (1 - STILL_FALLING) * before)
+def _still_falling(history: pd.DataFrame) -> set[str]:
+    """Return the tasks whose validation loss fell in the last tenth of its epochs."""
+    falling = set()
+    for task, curve in _validation_curves(history).items():
+        late, before = _late_and_before(curve, LAST_SHARE)
+        if late < (1 - STILL_FALLING) * before:
+            falling.add(task)
+    return falling
 
 
-def _late_and_before(history: pd.DataFrame, share: float) -> tuple[float, float]:
-    """Return the lowest validation losses of the last share of the epochs and of those before.
+def _validation_curves(history: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the validation loss of each task by epoch, mean over the data sets."""
+    if not len(history):
+        return {}
+    rows = history[history["side"] == "validation"]
+    means = rows.groupby(["task", "epoch"])["loss"].mean()
+    curves = {}
+    for task in means.index.unique("task"):
+        curves[str(task)] = means[task]
+    return curves
+
+
+def _late_and_before(curve: pd.Series, share: float) -> tuple[float, float]:
+    """Return the lowest losses of the last share of the epochs and of those before.
 
     NaN if there are not two epochs.
     """
-    losses = history[history["side"] == "validation"].groupby("epoch")["loss"].mean()
-    last = losses.index.max()
-    if not last > 1:
+    epochs = curve.index.to_numpy()
+    losses = curve.to_numpy()
+    last = epochs.max()
+    if last < 2:
         return float("nan"), float("nan")
-    is_late = losses.index > (1 - share) * last
-    return float(losses[is_late].min()), float(losses[~is_late].min())
+    is_late = epochs > (1 - share) * last
+    return _lowest(losses[is_late]), _lowest(losses[~is_late])
+
+
+def _lowest(losses: np.ndarray) -> float:
+    """Return the lowest loss that is a number; NaN without any."""
+    known = losses[~np.isnan(losses)]
+    return float(known.min()) if len(known) else float("nan")
 
 
 def _constant_loss(target: Target, validation_sets: Sequence[Samples]) -> float:

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from multitide._forgotten_fits import is_forgotten
 from multitide._registries import part_to_config
 from multitide.data._data_sets import DataSets
 from multitide.data._split_data import SplitData
@@ -48,7 +49,7 @@ class DataRecord(BaseModel):
     channels, categories, n_timepoints : tuple of str, dict, int
         Channels and length of its training series.
     fingerprint, reading : str, dict or None
-        Of the samples; see :class:`Samples`.
+        Of the samples; see :class:`Samples`. "" for a model that is not kept.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -297,13 +298,16 @@ def _check_numbers(value: object) -> None:
 def data_record(data: SplitData, tasks: Sequence[Task]) -> DataRecord:
     """Return what a model stores about a data set that it was fitted on."""
     samples = data.samples
+    fingerprint = ""
+    if not is_forgotten():
+        fingerprint = samples.fingerprint()
     return DataRecord(
         name=data.name,
         tasks=task_names(tasks_with_labels(samples, tasks)),
         channels=samples.channels,
         categories=samples.categories,
         n_timepoints=samples.n_timepoints,
-        fingerprint=samples.fingerprint(),
+        fingerprint=fingerprint,
         reading=samples.reading,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from multitide.model._after_training import fall_at_the_end
+from multitide.model._after_training import falls_at_the_end
 from multitide.study.results._trained_to_the_end import (
     LAST_SHARE,
     mean_falls,
@@ -54,9 +54,9 @@ def test_the_margin_says_how_much_is_too_much() -> None:
     ],
 )
 def test_a_fall_is_that_of_the_last_quarter(losses: list[float], fall: float) -> None:
-    history = pd.DataFrame({"loss": losses, "side": "validation"})
+    history = pd.DataFrame({"loss": losses, "side": "validation", "task": "load"})
     history["epoch"] = history.index + 1
-    assert fall_at_the_end(history, LAST_SHARE) == pytest.approx(fall)
+    assert falls_at_the_end(history, LAST_SHARE) == {"load": pytest.approx(fall)}
 
 
 def test_a_mean_gain_falls_as_the_mean_of_its_tasks() -> None:

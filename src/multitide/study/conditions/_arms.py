@@ -72,7 +72,7 @@ def condition_arms(
 
 def check_askable(protocol: Protocol) -> None:
     """Raise if a task cannot be predicted by the linear heads on features."""
-    targets = (question.target(0) for question in protocol.questions)
+    targets = (question.targets[0] for question in protocol.questions)
     check_solvable(targets, "the linear heads of `conditions`")
 
 

@@ -51,13 +51,20 @@ class Question:
         """The task's labels, one row per sample of the data set."""
         return self.data.y[self.task.columns]
 
-    def target(self, fold: int) -> Target:
-        """Return the task fitted to the training labels of this data set.
+    @cached_property
+    def targets(self) -> list[Target]:
+        """For each fold the task, fitted to the training labels of this data set.
 
         Its trivial loss (that of the best constant) is the unit of every arm's losses. A network
         that was trained on several data sets may know classes that this one does not have; their
         probabilities count as wrong.
         """
+        fitted = []
+        for fold in range(len(self.data.splits)):
+            fitted.append(self._target(fold))
+        return fitted
+
+    def _target(self, fold: int) -> Target:
         rows = self.data.splits[fold].train
         training = self.y.iloc[rows].reset_index(drop=True)
         target = self.task.fit_target(
@@ -77,8 +84,16 @@ class Question:
 
     def counts(self, fold: int, seed: int = 0) -> pd.Series:
         """Return the number of labelled samples in each set of a fold, as a seed sees them."""
-        known = labelled([self.task], self.data.labels_for(seed))
-        return self.data.splits[fold].counts(known).loc[self.task.name]
+        place = (self.data.draw_of(seed), fold)
+        if place not in self._counts:
+            known = labelled([self.task], self.data.labels_for(seed))
+            in_sets = self.data.splits[fold].counts(known)
+            self._counts[place] = in_sets.loc[self.task.name]
+        return self._counts[place]
+
+    @cached_property
+    def _counts(self) -> dict[tuple[int, int], pd.Series]:
+        return {}
 
     def labels(self, fold: int) -> pd.DataFrame:
         """Return the labels of one fold's test rows."""
@@ -135,6 +150,12 @@ class Protocol:
     def question(self, name: str) -> Question:
         """Return a question by its name."""
         return next(question for question in self.questions if question.name == name)
+
+    def compute_shared(self) -> None:
+        """Compute what all fits of a fold share, before other processes get this protocol."""
+        for question in self.questions:
+            for fold in range(len(question.targets)):
+                question.counts(fold)
 
     def by_data(self, names: Sequence[str]) -> list[tuple[StudyData, list[Question]]]:
         """Return the data sets of the named questions, each with its questions."""

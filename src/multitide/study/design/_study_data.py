@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -89,6 +90,25 @@ class StudyData:
         if self.draws is None:
             return self.y
         return self.draws[seed]
+
+    def draw_of(self, seed: int) -> int:
+        """Return the number of the draw of labels that a seed sees; 0 if all see the same."""
+        if self.draws is None:
+            return 0
+        return seed
+
+    def n_training_rows(self, columns: Sequence[str], seed: int, fold: int) -> int:
+        """Return the number of training rows of a fold with a label in any of these columns."""
+        place = (tuple(columns), self.draw_of(seed), fold)
+        if place not in self._n_training_rows:
+            labels = self.labels_for(seed).iloc[self.splits[fold].train]
+            is_known = labels[list(columns)].notna().any(axis=1)
+            self._n_training_rows[place] = int(is_known.sum())
+        return self._n_training_rows[place]
+
+    @cached_property
+    def _n_training_rows(self) -> dict[tuple[tuple[str, ...], int, int], int]:
+        return {}
 
     def fingerprint(self, seed: int, fold: int) -> str:
         """Return a short hash of the samples, their split, and the labels of the seed."""

@@ -48,7 +48,7 @@ class Evidence:
         targets = {}
         for question in self.protocol.questions:
             for fold in self._folds:
-                targets[question.name, fold] = question.target(fold)
+                targets[question.name, fold] = question.targets[fold]
         return targets
 
     def of(self, arms: Collection[str]) -> Evidence:

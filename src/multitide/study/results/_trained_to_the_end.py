@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from multitide.model._after_training import fall_at_the_end
+from multitide.model._after_training import falls_at_the_end
 from multitide.study.results._evidence import Evidence
 from multitide.study.results._verdicts import CANNOT_TELL, HELPS, HURTS, SAME
 
@@ -26,6 +26,7 @@ def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
         trivial loss; 0 if it is lowest before, as after early stopping. Arms without epochs, such
         as trees, are left out.
     """
+    of_fits: dict[str, dict[str, float]] = {}
     falls = {}
     for arm in evidence.arm_names:
         for question in evidence.protocol.questions:
@@ -33,10 +34,11 @@ def last_falls(evidence: Evidence) -> dict[tuple[str, str], float]:
             for seed in evidence.seeds(arm, question.name):
                 for fold in range(evidence.protocol.n_folds):
                     fit = evidence.fit(arm, question.name, seed, fold)
-                    if fit is not None and len(fit.history):
-                        history = fit.history
-                        of_task = history[history["task"] == question.task.name]
-                        found.append(fall_at_the_end(of_task, LAST_SHARE))
+                    if fit is None or not len(fit.history):
+                        continue
+                    if fit.key not in of_fits:
+                        of_fits[fit.key] = falls_at_the_end(fit.history, LAST_SHARE)
+                    found.append(of_fits[fit.key].get(question.task.name, 0.0))
             if found:
                 falls[arm, question.name] = float(np.mean(found))
     return falls

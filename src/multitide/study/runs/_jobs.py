@@ -138,8 +138,7 @@ def n_training_rows(
     n_rows = 0
     for data, questions in protocol.by_data(names):
         columns = label_names(question.task for question in questions)
-        labels = data.labels_for(seed).iloc[data.splits[fold].train][columns]
-        n_rows += int(labels.notna().any(axis=1).sum())
+        n_rows += data.n_training_rows(columns, seed, fold)
     return n_rows
 
 

@@ -47,7 +47,7 @@ def run_job(job: Job, protocol: Protocol, data_sets: DataSets) -> Fit:
     for name in job.names:
         question = protocol.question(name)
         questions.append(question)
-        targets[name] = question.target(job.fold)
+        targets[name] = question.targets[job.fold]
         n_labelled[name] = _n_labelled(question, job)
     facts = FitFacts(
         status="done",

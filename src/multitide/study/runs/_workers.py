@@ -169,6 +169,7 @@ def _finished(
     engine: Engine,
 ) -> Iterator[tuple[Job, Fit]]:
     """Yield the jobs with their fits, which are stored where the engine can, or here."""
+    protocol.compute_shared()
     its_folder = runs if engine.shares_disk else None
     run = partial(
         _run_and_store, protocol=protocol, data_sets=data_sets, runs=its_folder
