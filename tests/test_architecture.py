@@ -35,6 +35,7 @@ FLOORS = {
         "_estimator",
         "_gradient_flow",
         "_load",
+        "_load_to_predict",
         "_network_or_default",
         "_open_checkpoint",
         "_plan_fit",
@@ -82,6 +83,7 @@ FLOORS = {
         "_quiet",
         "_ready_to_predict",
         "_require_extra",
+        "_require_fitted",
         "_result_folder",
         "_silence",
         "_strict_numbers",
@@ -305,22 +307,38 @@ def test_help_needs_no_heavy_package(arguments: list[str]) -> None:
 # What only training, figures or a study need, and what takes long to import.
 LATER = (
     *("jinja2", "matplotlib", "optuna"),
-    *("sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics"),
-    *("sklearn.model_selection", "sklearn.tree"),
+    *("narwhals", "scipy", "sklearn", "multitide._estimator", "multitide.ensemble"),
     *("multitide.plot", "multitide.reports", "multitide.study", "multitide.tuning"),
 )
 
 
-def test_prediction_and_check_import_nothing_that_they_do_not_need() -> None:
+CHECKED = """
+[data]
+path = "table.csv"
+window = 2
+
+[[tasks]]
+name = "state"
+"""
+
+
+def test_prediction_and_check_import_nothing_that_they_do_not_need(
+    tmp_path: Path,
+) -> None:
+    rows = [f"{i * i % 7 + 0.5},{'ab'[i % 2]}" for i in range(60)]
+    (tmp_path / "table.csv").write_text("\n".join(["x,state", *rows]))
+    (tmp_path / "run.toml").write_text(CHECKED)
     code = (
         "import sys\n"
-        "import multitide._load\n"
+        "import multitide._load_to_predict\n"
         "import multitide.cli._predict\n"
         "import multitide.cli._show\n"
         "import multitide.config._config_problems\n"
         "import multitide.data._how_split\n"
         "import multitide.data.tables._read_like\n"
         "import multitide.model._table_record\n"
+        "from multitide.config._config_problems import config_problems\n"
+        f"assert config_problems({str(tmp_path / 'run.toml')!r}) == []\n"
         f"print(*(name for name in {LATER!r} if name in sys.modules))\n"
     )
     done = subprocess.run(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Self
 
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from multitide._checks import as_path, check_type
 from multitide._fit_as_planned import fit_as_planned
@@ -17,13 +16,10 @@ from multitide._folder_kinds import MODEL_FILE
 from multitide._known_arguments import known_arguments, refuse_unknown
 from multitide._open_checkpoint import with_stored_seed
 from multitide._plan_fit import plan_fit
+from multitide._require_fitted import require_fitted
 from multitide._result_folder import new_folder, replaced_folder
 from multitide._silence import silent_on_request
 from multitide._torch_defaults import torch_defaults
-from multitide.backbones import Backbone
-from multitide.balancing import Aggregator, Weighting
-from multitide.data._splitter import Splitter
-from multitide.encodings._inputs import Inputs
 from multitide.exporting._exportable import ExportableModel
 from multitide.fitting._data_sets import (
     Data,
@@ -34,6 +30,7 @@ from multitide.fitting._data_sets import (
     to_data_sets,
 )
 from multitide.fitting._fit_model import Fitted
+from multitide.fitting._parameters import Parameters
 from multitide.fitting._recipe import (
     PART_PARAMETERS,
     device_of_loaded,
@@ -52,15 +49,10 @@ from multitide.model._store import (
     refuse_more_than_a_model,
 )
 from multitide.model._write_folder import write_folder
-from multitide.sharing import Sharing
-from multitide.tasks import Task
 from multitide.training._callbacks import Callback
-from multitide.training._settings import Training
-
-Table: TypeAlias = "Mapping[str, object]"  # a part as a table of its parameters
 
 
-class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
+class MultiTaskEstimator(ExportableModel, Parameters, BaseEstimator):  # type: ignore[misc]
     """Multi-task network for multivariate time series with classes, numbers and missing labels.
 
     Each task is trained on the samples that have its label.
@@ -161,42 +153,6 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    @known_arguments
-    def __init__(
-        self,
-        tasks: Sequence[Task | str] | None = None,
-        *,
-        backbone: str | Backbone | Table = "auto",
-        inputs: Inputs | Table | None = None,
-        sharing: str | Sharing | Table = "hard",
-        weighting: str | Weighting | Table = "uniform",
-        aggregator: str | Aggregator | Table | None = None,
-        keep: str = "joint",
-        max_epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        lr: float = 2e-3,
-        training: Training | Table | None = None,
-        validation: float | Splitter | None = 0.15,
-        device: str = "auto",
-        random_state: int | None = None,
-        verbose: int = 1,
-    ) -> None:
-        self.tasks = tasks
-        self.backbone = backbone
-        self.inputs = inputs
-        self.sharing = sharing
-        self.weighting = weighting
-        self.aggregator = aggregator
-        self.keep = keep
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.training = training
-        self.validation = validation
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
     def set_params(self, **params: object) -> Self:
         """Set parameters; ``backbone__num_layers`` sets one of a part, even if it has a name."""
         names = {key.partition("__")[0] for key in params}
@@ -291,7 +247,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         )
         model: StoredModel | str | Path | None
         if isinstance(start, MultiTaskEstimator):
-            check_is_fitted(start, "model_")
+            require_fitted(start, "model_")
             model = start.stored_
         else:
             model = start
@@ -327,7 +283,7 @@ class MultiTaskEstimator(ExportableModel, BaseEstimator):  # type: ignore[misc]
         StoreError
             If `folder` exists already, holds more than a model, or cannot be written.
         """
-        check_is_fitted(self, "model_")
+        require_fitted(self, "model_")
         folder = as_path("folder", folder)
         check_type("overwrite", overwrite, bool)
         if overwrite and folder.exists():

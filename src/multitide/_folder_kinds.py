@@ -51,6 +51,11 @@ def kind_of(folder: Path, kinds: Collection[str] = tuple(RECORDS)) -> str | None
     return None
 
 
+def is_ensemble(folder: Path) -> bool:
+    """Return whether a folder holds an ensemble."""
+    return (folder / ENSEMBLE_FILE).is_file()
+
+
 def what_it_is(path: Path) -> str:
     """Return a sentence on what a path is that was taken for something else; "" if unknown.
 

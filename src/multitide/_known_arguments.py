@@ -27,10 +27,13 @@ def known_arguments(
     names = list(inspect.signature(function).parameters)
     if names[:1] == ["self"]:
         del names[0]
-    called = function.__qualname__.removesuffix(".__init__")
+    name = function.__qualname__
 
     @functools.wraps(function)
     def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        called = name
+        if name.endswith(".__init__"):
+            called = type(args[0]).__name__  # may be inherited
         refuse_unknown(called, kwargs, names)
         return function(*args, **kwargs)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from multitide._estimator import MultiTaskEstimator
+from multitide._folder_kinds import is_ensemble
 from multitide._local_copy import local_folder
 from multitide.ensemble._ensemble import Ensemble
-from multitide.ensemble._store import is_ensemble
 from multitide.errors import ParameterError
 
 

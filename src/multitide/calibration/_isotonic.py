@@ -6,8 +6,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from scipy.special import expit
-from sklearn.isotonic import IsotonicRegression
 from torch import Tensor
 
 from multitide.calibration._column_map import ColumnMap
@@ -44,6 +42,9 @@ class Isotonic(ColumnMap):
         It stays away from 0 and 1 as far as one more row of either label would bring it: a
         probability of exactly 0 would make a single row's log loss infinite.
         """
+        from scipy.special import expit
+        from sklearn.isotonic import IsotonicRegression
+
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
         curve.fit(expit(log_odds), yes.astype(np.float64), sample_weight=weights)
         n_rows = len(yes) if weights is None else weights.sum()

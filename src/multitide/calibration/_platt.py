@@ -6,8 +6,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
-from scipy.special import expit
 from torch import Tensor
 
 from multitide.calibration._column_map import ColumnMap
@@ -41,6 +39,9 @@ class Platt(ColumnMap):
         Labels count as slightly less than 1 and more than 0, as Platt proposes, so that rows that
         can be told apart perfectly do not make it infinitely steep.
         """
+        from scipy.optimize import minimize
+        from scipy.special import expit
+
         if weights is None:
             weights = np.ones(len(yes))
         n_yes, n_no = weights[yes].sum(), weights[~yes].sum()

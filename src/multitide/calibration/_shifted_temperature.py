@@ -6,8 +6,6 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 from torch import Tensor
 
 from multitide.calibration._calibrator import Calibrator, log_probabilities
@@ -44,6 +42,9 @@ class ShiftedTemperature(Calibrator):
         cls, logs: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None
     ) -> Self:
         """Return factor and shifts with the smallest log loss; see `Temperature.fitted`."""
+        from scipy.optimize import minimize
+        from scipy.special import log_softmax, softmax
+
         if weights is None:
             weights = np.ones(len(codes))
         n_classes = logs.shape[1]

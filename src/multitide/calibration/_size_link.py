@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 FEWEST_UNITS = 20  # below, a few large ones decide, and chance is mistaken for a link
 MATTERS = 0.02  # difference of coverage
@@ -52,6 +51,8 @@ def size_link(
     weights : ndarray, shape (n_rows,), optional
         How much each row counts, above 0.
     """
+    from scipy.stats import rankdata
+
     known = ~np.isnan(scores)
     of_labels = np.ones(len(scores)) if weights is None else weights
     of_labels = np.broadcast_to(of_labels[:, None], scores.shape)[known]

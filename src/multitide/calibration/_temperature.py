@@ -6,8 +6,6 @@ from typing import Self
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 from torch import Tensor
 
 from multitide.calibration._calibrator import Calibrator, log_probabilities
@@ -52,6 +50,9 @@ class Temperature(Calibrator):
         weights : ndarray of float64, shape (n_rows,), optional
             How many rows each row counts for; 1 by default.
         """
+        from scipy.optimize import minimize_scalar
+        from scipy.special import log_softmax
+
         if weights is None:
             weights = np.ones(len(codes))
         wanted = wanted_probabilities(logs.shape[1], codes, float(weights.sum()))

@@ -267,19 +267,37 @@ def read_model_and_data(
     name: str | None,
     *,
     need_labels: bool,
-    last: bool = False,
     **written: Unpack[FileOptions],
 ) -> tuple[FittedModel, str, Samples]:
-    """Return the model, the name of its data set ("" for an only, unnamed one), and the samples.
+    """Return the model, the name of its data set, and the samples; see `read_data_for`."""
+    from multitide._load import load
+
+    model = load(run)
+    data_set, samples = read_data_for(
+        model, run, data, labels, name, need_labels=need_labels, **written
+    )
+    return model, data_set, samples
+
+
+def read_data_for(
+    model: FittedModel,
+    run: str,
+    data: str,
+    labels: str | None,
+    name: str | None,
+    *,
+    need_labels: bool,
+    last: bool = False,
+    **written: Unpack[FileOptions],
+) -> tuple[str, Samples]:
+    """Return the name of a model's data set ("" for an only, unnamed one), and the samples.
 
     With `last`, only the window that ends with the last row of each series.
     """
-    from multitide._load import load
     from multitide.data.tables._part_by_part import last_of_series
     from multitide.data.tables._read_like import read_like
     from multitide.model._table_record import table_record
 
-    model = load(run)
     record, reading = table_record(model.data_, name, run, "`--data`")
     if last:
         reading = {**reading, "stride": 1}
@@ -288,4 +306,4 @@ def read_model_and_data(
     )
     if last:
         samples = samples[last_of_series(samples)]
-    return model, record.name, samples
+    return record.name, samples

@@ -13,7 +13,7 @@ from multitide.cli._arguments import (
     Name,
     Run,
     place,
-    read_model_and_data,
+    read_data_for,
 )
 from multitide.cli._output_table import EscapeFormulas, check_output, write_output
 from multitide.cli._written import Written, takes_written
@@ -59,6 +59,7 @@ def predict(
     label with this probability. The file is read as the training data were; options say where it is
     written in another way.
     """
+    from multitide._load_to_predict import load_to_predict
     from multitide.cli._predict_parts import predict_parts
     from multitide.cli._prediction_rows import prediction_rows
     from multitide.cli._terminal import bold, say, show_warning
@@ -68,8 +69,9 @@ def predict(
         predict_parts(run, data, labels, name, output, interval, last=last, **file)
         return
     check_output(output, escape_formulas=escape_formulas)
-    model, data_set, samples = read_model_and_data(
-        run, data, labels, name, need_labels=False, last=last, **file
+    model = load_to_predict(run)
+    data_set, samples = read_data_for(
+        model, run, data, labels, name, need_labels=False, last=last, **file
     )
     table = prediction_rows(model, samples, data_set, interval)
     write_output(table, output, escape_formulas=escape_formulas)

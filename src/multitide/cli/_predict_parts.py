@@ -38,7 +38,7 @@ def predict_parts(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from multitide._load import load
+    from multitide._load_to_predict import load_to_predict
     from multitide._result_folder import check_can_be_made, new_folder
     from multitide.cli._prediction_rows import prediction_rows
     from multitide.cli._terminal import bold, say
@@ -46,7 +46,7 @@ def predict_parts(
     from multitide.model._table_record import table_record
 
     check_can_be_made(output, "output")
-    model = load(run)
+    model = load_to_predict(run)
     record, reading = table_record(model.data_, name, run, "`--data`")
     parts = read_parts(reading, data, labels=labels, last=last, **written)
     schema, n_rows, number = None, 0, 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multitide._checks import gathering, suggest
-from multitide._estimator import MultiTaskEstimator
 from multitide._toml import toml_text
 from multitide.config._absolute_paths import with_absolute_paths
 from multitide.config._data_section import DataSection
@@ -17,10 +16,14 @@ from multitide.config._schema_version import with_version
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._splitter import Splitter
-from multitide.ensemble._ensemble import Ensemble
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
+from multitide.fitting._parameters import with_defaults
 from multitide.tasks import Task, task_names
+
+if TYPE_CHECKING:
+    from multitide._estimator import MultiTaskEstimator
+    from multitide.ensemble._ensemble import Ensemble
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class Config:
 
     def make_estimator(self, **changes: object) -> MultiTaskEstimator:
         """Return the estimator, not fitted; `changes` override the file's parameters."""
+        from multitide._estimator import MultiTaskEstimator
+
         return MultiTaskEstimator(**{"tasks": self.tasks, **self.estimator, **changes})
 
     @property
@@ -123,6 +128,8 @@ class Config:
 
     def make_ensemble(self, **changes: object) -> Ensemble:
         """Return the ensemble, not fitted; `changes` override its arguments."""
+        from multitide.ensemble._ensemble import Ensemble
+
         members: object = self.members
         if isinstance(self.members, dict):
             own = {}
@@ -138,13 +145,19 @@ class Config:
             **{**arguments, "random_state": seed, **self.ensemble, **changes}
         )
 
-    def estimators(
+    def params_of_fits(
         self, data_sets: Mapping[str, Samples]
-    ) -> dict[str, MultiTaskEstimator]:
-        """Return what is fitted, by name: the estimator, or the members of the ensemble."""
-        if self.is_ensemble:
-            return self.make_ensemble().members_for(data_sets, self.tasks)
-        return {"estimator": self.make_estimator()}
+    ) -> dict[str, dict[str, Any]]:
+        """Return the parameters of what is fitted, by name: the estimator, or all members."""
+        if not self.is_ensemble:
+            return {
+                "estimator": with_defaults(**{"tasks": self.tasks, **self.estimator})
+            }
+        params = {}
+        members = self.make_ensemble().members_for(data_sets, self.tasks)
+        for name, member in members.items():
+            params[name] = member.get_params(deep=False)
+        return params
 
     def changed(self, **params: object) -> Config:
         """Return a copy with other parameters of the estimator, given as plain values."""

@@ -115,9 +115,9 @@ def _check_labels(tasks: list[Task], data_sets: DataSets, problems: list[str]) -
 def _check_recipe(
     config: Config, tasks: list[Task], data_sets: DataSets, problems: list[str]
 ) -> None:
-    for estimator in config.estimators(data_sets).values():
-        recipe = make_recipe(estimator.get_params(deep=False))
-        if is_auto(estimator.backbone):
+    for params in config.params_of_fits(data_sets).values():
+        recipe = make_recipe(params)
+        if is_auto(params["backbone"]):
             recipe = network_for(recipe, list(data_sets.values()))
         if tasks:
             with gathering(problems):

@@ -9,7 +9,6 @@ from multitide._checks import check_positive_int, gathering, suggest
 from multitide.config._budget_problems import budget_problems
 from multitide.config._params import DEFAULTS, parse_param
 from multitide.engines._make_engine import check_engine
-from multitide.ensemble._plan import BEST
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import make_recipe
 
@@ -33,8 +32,12 @@ def parse_members(
     problems : list of str
         One sentence is added per problem.
     """
-    if value is None or value == BEST:
-        return value if isinstance(value, str) else None
+    if value is None:
+        return None
+    from multitide.ensemble._plan import BEST
+
+    if value == BEST:
+        return BEST
     if not isinstance(value, list) or not value:
         problems.append(
             '`members` must be "best", or tables, [[members]] name = "network"; '

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from multitide._estimator import MultiTaskEstimator
 from multitide._registries import SPLITTERS, Registry, part_from_config
 from multitide._toml import NONE
+from multitide.fitting._parameters import with_defaults
 from multitide.fitting._recipe import PART_PARAMETERS
 
 REGISTRIES: Mapping[str, Registry] = {**PART_PARAMETERS, "validation": SPLITTERS}
-DEFAULTS: dict[str, Any] = MultiTaskEstimator().get_params(deep=False)
+DEFAULTS: dict[str, Any] = with_defaults()
 
 
 def parse_param(name: str, value: object) -> object:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
-from multitide._estimator import MultiTaskEstimator
 from multitide._part import Part
 from multitide._registries import SPLITTERS, Registry, part_table, part_to_config
 from multitide.data._splitter import Splitter
 from multitide.data.tables._read_table import read_table
+from multitide.fitting._parameters import Parameters
 from multitide.fitting._recipe import PART_PARAMETERS
 from multitide.tasks import Task, task_to_config
 
@@ -39,7 +39,7 @@ def plain_config(table: Mapping[str, object]) -> dict[str, object]:
             plain[name] = list(map(_task_table, value))
         else:
             plain[name] = _without_nones(_without_parts(value), name)
-    return _drop_nones(plain, MultiTaskEstimator)
+    return _drop_nones(plain, Parameters)
 
 
 def _part_table(part: Part, registry: Registry) -> dict[str, object]:

@@ -14,7 +14,6 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split, nobody
 from multitide.data._split_data import SplitData
-from multitide.ensemble._plan import splits_of_seeds
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import (
     naming_data_set,
@@ -22,6 +21,7 @@ from multitide.fitting._data_sets import (
     tasks_with_labels,
 )
 from multitide.fitting._memory import MemoryEstimate
+from multitide.fitting._splits_of_seeds import splits_of_seeds
 from multitide.fitting._weighed import weighed_sets
 from multitide.tasks import Task, describe_tasks, task_names
 from multitide.tasks._declared_kinds import with_declared_kinds
@@ -79,11 +79,9 @@ class Prepared:
         """Do all that a fit does before training; for an ensemble, a fit of each member."""
         training, validation = self.fitting_sets()
         plans = []
-        for estimator in self.config.estimators(training).values():
-            estimator.set_params(tasks=self.tasks)
-            params = estimator.get_params(deep=False)
+        for params in self.config.params_of_fits(training).values():
             plan = plan_fit(
-                params,
+                {**params, "tasks": self.tasks},
                 DataSets(training),
                 validation,
                 calibration=self.calibration_sets(),

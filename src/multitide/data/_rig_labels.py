@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
 TASKS = ("fault", "severity", "remaining_life", "operator")
 RELATED = ("fault", "severity", "remaining_life")
@@ -21,6 +20,8 @@ def labels_of(runs: pd.DataFrame, relatedness: float) -> pd.DataFrame:
 
     The remaining life also depends on the load of the run.
     """
+    from scipy.special import ndtr, ndtri
+
     parts = runs[["valve", "pump", "bearing"]]
     worst = parts.max(axis=1).to_numpy()
     worn_part = parts.idxmax(axis=1).to_numpy(dtype=object)

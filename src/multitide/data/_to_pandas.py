@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import narwhals.stable.v2 as nw
+from pathlib import Path
+
 import pandas as pd
 import pyarrow as pa
 
@@ -39,7 +40,7 @@ def to_pandas(data: object, name: str = "data") -> object:
     DataError
         If its library cannot convert it.
     """
-    if isinstance(data, (pd.DataFrame, pd.Series)):
+    if data is None or isinstance(data, (pd.DataFrame, pd.Series, str, Path)):
         return data
     try:
         return _converted(data)
@@ -52,6 +53,8 @@ def to_pandas(data: object, name: str = "data") -> object:
 
 
 def _converted(data: object) -> object:
+    import narwhals.stable.v2 as nw
+
     if isinstance(data, (pa.RecordBatch, pa.RecordBatchReader)):
         data = pa.table(data)
     if isinstance(data, (pa.Table, pa.ChunkedArray, pa.Array)):

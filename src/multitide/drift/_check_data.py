@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from numbers import Real
 
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from multitide._checks import check_type
 from multitide._estimator import MultiTaskEstimator
+from multitide._require_fitted import require_fitted
 from multitide._torch_defaults import torch_defaults
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -73,7 +73,7 @@ def check_data(
         If the samples cannot be read like the training samples.
     """
     check_type("model", model, FittedModel, "Give a fitted estimator or ensemble.")
-    check_is_fitted(model, "tasks_")
+    require_fitted(model, "tasks_")
     _check_threshold(threshold)
     data_sets = DataSets(samples)
     data = data_sets.only("`check_data`")

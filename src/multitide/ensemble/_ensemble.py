@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from multitide._budget import parse_budget
 from multitide._checks import as_path, check_positive_int
 from multitide._estimator import MultiTaskEstimator
+from multitide._require_fitted import require_fitted
 from multitide._result_folder import new_folder
 from multitide._silence import silent_on_request
 from multitide.calibration._calibrated_label import calibration_table
@@ -29,7 +29,7 @@ from multitide.ensemble._combine import combined_predictions
 from multitide.ensemble._contribution_table import contribution_table
 from multitide.ensemble._decide_mean import decided_mean
 from multitide.ensemble._fit_members import fit_members
-from multitide.ensemble._plan import BEST, check_members, members_tasks, splits_of_seeds
+from multitide.ensemble._plan import BEST, check_members, members_tasks
 from multitide.ensemble._portfolio import best_members, check_base
 from multitide.ensemble._progress import show_fit
 from multitide.ensemble._store import EnsembleResult, read_ensemble, write_ensemble
@@ -47,6 +47,7 @@ from multitide.fitting._data_sets import (
 )
 from multitide.fitting._decide import decision_table
 from multitide.fitting._recipe import resolve_seed
+from multitide.fitting._splits_of_seeds import splits_of_seeds
 from multitide.fitting._validation_split import check_validation
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.model._prediction import TargetsByTask
@@ -281,7 +282,7 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
             :meth:`decode` returns: of probabilities, or of numbers in the units of the labels. A
             dict by data set if `X` is a dict.
         """
-        check_is_fitted(self, "result_")
+        require_fitted(self, "result_")
         data_sets = to_data_sets(X, static=static)
         # Without a name for it, mypy would infer a union within a union.
         found = data_sets.like_input(
@@ -297,7 +298,7 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
         StoreError
             If `folder` exists already or cannot be written.
         """
-        check_is_fitted(self, "result_")
+        require_fitted(self, "result_")
         folder = as_path("folder", folder)
         with new_folder(folder) as draft:
             write_ensemble(self.result_, draft)
@@ -331,7 +332,7 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
     @property
     def weights_(self) -> pd.DataFrame:
         """The weight of each member per task."""
-        check_is_fitted(self, "result_")
+        require_fitted(self, "result_")
         rows = {}
         for name, member in self.result_.members.items():
             rows[name] = member.weights
@@ -340,15 +341,14 @@ class Ensemble(ExportableModel, BaseEstimator):  # type: ignore[misc]
     @property
     def contributions_(self) -> pd.DataFrame:
         """One row per task and member."""
-        check_is_fitted(self, "result_")
+        require_fitted(self, "result_")
         return contribution_table(self.result_, task_names(self.tasks_))
 
     def _take_result(self, result: EnsembleResult) -> Self:
         """Set the fitted attributes, after fitting or loading."""
         self.result_ = result
-        fits = []
+        fits, histories = [], []
         self.members_ = {}
-        histories = []
         for name, member in result.members.items():
             self.members_[name] = list(member.fits.values())
             for estimator in member.fits.values():

@@ -13,11 +13,8 @@ from typing import cast
 from sklearn.base import clone
 
 from multitide._estimator import MultiTaskEstimator
-from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.data._splitter import Splitter
 from multitide.errors import ParameterError
-from multitide.fitting._data_sets import split_data_sets
 from multitide.fitting._recipe import make_recipe
 from multitide.representations import Transformed
 from multitide.tasks import Task
@@ -144,36 +141,6 @@ def members_tasks(
                 f"`members` must have the same `tasks`; those of {first[0]!r} and {name!r} differ."
             )
     return first[1]
-
-
-def splits_of_seeds(
-    data_sets: Mapping[str, Samples],
-    tasks: Sequence[Task],
-    held_out: Mapping[str, Samples],
-    rule: float | Splitter | None,
-    n_seeds: int,
-    seed: int,
-    calibration: Mapping[str, Samples] | None = None,
-) -> list[list[SplitData]]:
-    """Return the data sets as each seed divides them.
-
-    Parameters
-    ----------
-    data_sets, tasks, held_out
-        As in :func:`split_data_sets`.
-    rule : float, Splitter or None
-        Each seed holds out other samples by it.
-    n_seeds, seed : int
-        Number of seeds, and the first one.
-    calibration : mapping of str to Samples, optional
-        The user's own calibration samples of some data sets.
-    """
-    splits = []
-    for number in range(n_seeds):
-        splits.append(
-            split_data_sets(data_sets, tasks, held_out, rule, seed, number, calibration)
-        )
-    return splits
 
 
 def planned_fits(

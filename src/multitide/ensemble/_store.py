@@ -290,11 +290,6 @@ def _read_calibration(
     return calibration
 
 
-def is_ensemble(folder: Path) -> bool:
-    """Return whether a folder holds an ensemble."""
-    return (folder / ENSEMBLE_FILE).is_file()
-
-
 def _write_fit(estimator: MultiTaskEstimator, folder: Path) -> None:
     if (folder / MODEL_FILE).is_file():
         return

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sklearn.utils.validation import check_is_fitted
-
 from multitide._checks import as_path, check_type
 from multitide._require_extra import require_extra
+from multitide._require_fitted import require_fitted
 from multitide._result_folder import writable, write_file
 from multitide.errors import ParameterError, StoreError
 from multitide.exporting._check_graph import check_graph
@@ -70,7 +69,7 @@ def export(
     """
     require_extra("onnx", "Writing ONNX files")
     check_type("model", model, FittedModel, "Give a fitted estimator.")
-    check_is_fitted(model, "tasks_")
+    require_fitted(model, "tasks_")
     path = as_path("path", path)
     check_type("int8", int8, bool)
     _check_new(path)

@@ -9,7 +9,6 @@ from typing import TypeAlias, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 
 from multitide._checks import one_of, suggest
 from multitide.data._data_sets import DataSets
@@ -21,7 +20,11 @@ from multitide.data._split_data import SplitData
 from multitide.data._splitter import Splitter
 from multitide.data._weights import as_weights
 from multitide.errors import DataError, ParameterError
-from multitide.fitting._refuse_other_series import labels_frame, refuse_other_series
+from multitide.fitting._refuse_other_series import (
+    is_sparse,
+    labels_frame,
+    refuse_other_series,
+)
 from multitide.fitting._validation_split import training_and_validation
 from multitide.tasks import Auto, Task, infer_kind, resolve_tasks, task_names
 from multitide.tasks._resolve_tasks import check_listed
@@ -60,7 +63,7 @@ def to_data_sets(
     DataError
         If a mapping is empty, has a name that is not a text, or comes together with labels.
     """
-    if not isinstance(X, Mapping) or issparse(X):  # some sparse arrays are mappings
+    if not isinstance(X, Mapping) or is_sparse(X):  # some sparse arrays are mappings
         return DataSets(
             to_samples(
                 cast("Series", X),

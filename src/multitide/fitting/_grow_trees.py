@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import torch
-from scipy.special import expit
 
 from multitide.backbones._trees import Trees
 from multitide.errors import ParameterError
@@ -195,6 +194,8 @@ def _rows_of_label(
 
     Without any, or if all are the same answer, they are rows that give the best constant.
     """
+    from scipy.special import expit
+
     features, known = rows.features, ~np.isnan(labels)
     values = np.unique(labels[known])
     if isinstance(target, MultiLabelTarget) and len(values) < 2:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 
 from multitide.data._samples import Samples
 from multitide.data._to_pandas import to_pandas
@@ -35,7 +34,7 @@ def refuse_other_series(X: object) -> None:
             "multitide.read_table, and new data for a fitted model "
             "with multitide.read_like(estimator.reading_, table)."
         )
-    if issparse(X):
+    if is_sparse(X):
         raise DataError(
             f"{SERIES}; got a sparse {type(X).__name__}, which is not supported. "
             "Use X.toarray()."
@@ -67,3 +66,8 @@ def labels_frame(y: object) -> pd.DataFrame:
         ) from error
     labels.columns = list(map(str, labels.columns))
     return labels
+
+
+def is_sparse(X: object) -> bool:
+    """Return whether it is a sparse array of SciPy, without an import of SciPy."""
+    return type(X).__module__.startswith("scipy.sparse")

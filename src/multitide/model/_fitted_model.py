@@ -8,9 +8,8 @@ from typing import Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import estimator_html_repr
-from sklearn.utils.validation import check_is_fitted
 
+from multitide._require_fitted import require_fitted
 from multitide.calibration._calibrated_label import calibration_table
 from multitide.calibration._calibration import Calibration
 from multitide.calibration._scores import Scores
@@ -207,7 +206,7 @@ class FittedModel(HasClasses):
         ParameterError
             If the model has no scores, or too few for `level`; the message has the number needed.
         """
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         level = check_level(level, self.scores_)
         data_sets, decoded = self._decode(X, static=static)
         tables = {}
@@ -234,7 +233,7 @@ class FittedModel(HasClasses):
             out whole, and ``size_linked``, whether their size goes with their errors, so that
             both differ; with several data sets also ``data``.
         """
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         level = check_level(level, self.scores_)
         data_sets, decoded = self._decode(X, y, static=static)
         return coverage_table(self.targets_, self.scores_, data_sets, decoded, level)
@@ -287,7 +286,7 @@ class FittedModel(HasClasses):
         DataError
             If there is no label of any task, or a weight is wrong.
         """
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         own = own_metrics(metrics, task_names(self.tasks_))
         given = to_data_sets(X, y, static=static, sample_weight=sample_weight)
         data_sets = weighed_sets(given, self.tasks_)
@@ -360,12 +359,14 @@ class FittedModel(HasClasses):
         self, X: Data, y: Labels = None, *, static: pd.DataFrame | None = None
     ) -> tuple[DataSets, dict[str, Decoded]]:
         """Return the data sets and, for each, the predictions of its tasks."""
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         data_sets = to_data_sets(X, y, static=static)
         return data_sets, self.decode_data_sets(data_sets)
 
     def _html_repr(self) -> str:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the model."""
+        from sklearn.utils import estimator_html_repr
+
         if hasattr(self, "stored_"):
             fitted = fitted_html(self.stored_, self.history_)
         else:

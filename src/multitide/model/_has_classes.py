@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
+from multitide._require_fitted import require_fitted
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.fitting._data_sets import Data, Labels, SampleWeight, to_data_sets
@@ -31,7 +31,7 @@ class HasClasses(ABC):
     @property
     def classes_(self) -> dict[str, list[bool | int | float | str]]:
         """The classes of each classification task, as in ``y``."""
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         targets = []
         for task in self.tasks_:
             targets.append(self.targets_.target(task.name))
@@ -44,7 +44,7 @@ class HasClasses(ABC):
     @property
     def positive_classes_(self) -> dict[str, bool | int | float | str]:
         """The positive class of each task with two classes, which its metrics are about."""
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         positive = {}
         for task in self.tasks_:
             target = self.targets_.target(task.name)
@@ -107,7 +107,7 @@ class HasClasses(ABC):
         static: pd.DataFrame | None,
         sample_weight: SampleWeight,
     ) -> Tables | dict[str, Tables]:
-        check_is_fitted(self, "tasks_")
+        require_fitted(self, "tasks_")
         given = to_data_sets(X, y, static=static, sample_weight=sample_weight)
         data_sets = weighed_sets(given, self.tasks_)
         found: dict[str, Tables] = {}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
 from multitide._checks import check_positive_int, check_seed, check_type, counted
+from multitide._require_fitted import require_fitted
 from multitide._torch_defaults import torch_defaults
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
@@ -97,7 +97,7 @@ def explain(
     ['task', 'kind', 'input', 'loss']
     """
     check_type("model", model, FittedModel, "Give a fitted estimator or ensemble.")
-    check_is_fitted(model, "tasks_")
+    require_fitted(model, "tasks_")
     check_positive_int("n_repeats", n_repeats)
     check_positive_int("max_samples", max_samples)
     check_seed("random_state", random_state)

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.special import softmax
-from sklearn.exceptions import ConvergenceWarning
 
 from multitide._weighted_mean import scaled_to_one
 from multitide.errors import DataError, ParameterError
@@ -33,6 +30,8 @@ class Line:
 
     def decode(self, vectors: np.ndarray, target: Target) -> np.ndarray:
         """Return numbers in the units of the user, (n,), or probabilities, (n, n_classes)."""
+        from scipy.special import softmax
+
         outputs = vectors @ self.weights + self.bias
         decoded: np.ndarray
         if isinstance(target, RegressionTarget):
@@ -176,6 +175,8 @@ def _components(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         ``vectors @ back``.
     back : ndarray, shape (n_features, r)
     """
+    from scipy.linalg import eigh
+
     n, n_features = vectors.shape
     # The smaller of the two matrices has the same positive eigenvalues.
     tall = n >= n_features
@@ -209,6 +210,7 @@ def _logistic(
     strengths: Sequence[float],
     weights: np.ndarray | None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     assert isinstance(target, ClassificationTarget)

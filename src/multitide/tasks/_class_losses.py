@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -96,25 +94,30 @@ class ClassLoss:
         )
         logits = np.log(target)
         if self.gamma:
+            logits = self._best_focal(target)
+        constant = torch.from_numpy(logits).log_softmax(dim=0)
+        costs = self._costs(constant).numpy()
+        return constant.numpy(), float((target * costs).sum())
 
-            def cost(found: np.ndarray) -> tuple[float, np.ndarray]:
-                rest = 1 - softmax(found)
-                logs = log_softmax(found)
-                value = float((target * rest**self.gamma * -logs).sum())
-                # Derivative of the cost of each class by its log-probability, through the softmax.
-                slopes = target * (
-                    self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs
-                    - rest**self.gamma
-                )
-                return value, slopes - softmax(found) * slopes.sum()
+    def _best_focal(self, target: np.ndarray) -> np.ndarray:
+        from scipy.optimize import minimize
+        from scipy.special import log_softmax, softmax
 
-            logits = minimize(
-                cost, logits, jac=True, method="BFGS", options={"gtol": 1e-9}
-            ).x
-        logits = log_softmax(logits)
-        return logits, float(
-            (target * self._costs(torch.from_numpy(logits)).numpy()).sum()
-        )
+        def cost(found: np.ndarray) -> tuple[float, np.ndarray]:
+            rest = 1 - softmax(found)
+            logs = log_softmax(found)
+            value = float((target * rest**self.gamma * -logs).sum())
+            # Derivative of the cost of each class by its log-probability, through the softmax.
+            slopes = target * (
+                self.gamma * rest ** (self.gamma - 1) * (1 - rest) * logs
+                - rest**self.gamma
+            )
+            return value, slopes - softmax(found) * slopes.sum()
+
+        found: np.ndarray = minimize(
+            cost, np.log(target), jac=True, method="BFGS", options={"gtol": 1e-9}
+        ).x
+        return found
 
     def _of_logs(self, true: Tensor, logs: Tensor) -> Tensor:
         """Return the loss of each row, given the log-probability of its class and those of all."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -101,6 +100,7 @@ class Huber(NumberLoss):
         """Return the root of the derivative."""
         if codes.min() == codes.max():
             return codes[:1].astype(np.float64)
+        from scipy.optimize import brentq
 
         def slope(c: float) -> float:
             return float(

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from pydantic import AfterValidator
-from scipy.special import logit
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -176,6 +175,8 @@ class MultiLabelTarget(SeveralTarget, DecidingTarget):
 
         `of_rows` are the weights of rows, (n,).
         """
+        from scipy.special import logit
+
         weights = label_weights(truth, of_rows)
         shares = (weights * np.nan_to_num(truth)).sum(axis=0) / weights.sum(axis=0)
         entropies = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares))

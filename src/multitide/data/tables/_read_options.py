@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 import pandas as pd
-from narwhals.typing import IntoFrame
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
 
 # A file or folder, or a table in memory: of pandas, or another library that Narwhals knows.
 Table: TypeAlias = "str | Path | pd.DataFrame | IntoFrame"
