@@ -247,7 +247,10 @@ class ClassificationTarget(ClassDecisions):
 
     def raw_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the weighted loss of each row, shape (batch,), for logits (batch, n_classes)."""
-        return self.class_weights[codes] * self.loss.rows(output, codes)
+        losses = self.loss.rows(output, codes)
+        if self.task.class_weight is None:
+            return losses
+        return self.class_weights[codes] * losses
 
     def clipped_loss(self, output: Tensor, codes: Tensor) -> Tensor:
         """Return the weighted loss of each row, (batch,), as `decoded_losses` measures it."""

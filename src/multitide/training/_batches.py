@@ -109,13 +109,13 @@ class DeviceSamples:
 
     def gather(self, rows: Tensor) -> Batch:
         """Return the batch of these sample numbers (int64, on the device)."""
-        x = self._series.gather(self._starts[rows])
+        x = self._series.gather(self._starts.index_select(0, rows))
         lengths = None
         if self._lengths is not None:
             lengths = self._lengths[rows]
             x = x.masked_fill((self._steps >= lengths[:, None])[:, :, None], torch.nan)
         return Batch(
-            x=x.transpose(1, 2),
+            x=x.transpose(1, 2).contiguous(),  # what follows is faster then
             lengths=lengths,
             static=None if self._static is None else self._static[rows],
             codes=self._codes.gather(rows),
@@ -222,7 +222,9 @@ class _CodeTables:
         """Return the labels of these samples per task, in the order of the tasks."""
         by_task: dict[int, Tensor] = {}
         for members, table in self._tables:
-            by_task |= dict(zip(members, table[rows].unbind(dim=1), strict=True))
+            by_task |= dict(
+                zip(members, table.index_select(0, rows).unbind(dim=1), strict=True)
+            )
         return [by_task[i] for i in range(len(by_task))]
 
 

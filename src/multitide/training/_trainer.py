@@ -20,6 +20,7 @@ from multitide.network._stacking import Losses
 from multitide.sharing._across import joined_rows
 from multitide.training._best_weights import Keeper
 from multitide.training._callbacks import Callback, HistoryRow
+from multitide.training._clip_gradient import clip_gradient
 from multitide.training._epoch_means import epoch_means
 from multitide.training._finite import check_losses, check_weights
 from multitide.training._history_rows import history_rows
@@ -289,11 +290,11 @@ class Trainer:
         self._call("on_losses", losses)
         self.backward(losses, features)
         norm = self.update()
-        zero = torch.zeros((), device=self._device)
-        of_tasks = []
-        for name in self.names:
-            of_tasks.append(losses.get(name, zero).detach())
-        return StepResult(torch.stack(of_tasks), norm)
+        if len(losses) < len(self.names):
+            zero = torch.zeros((), device=self._device)
+            losses = {name: losses.get(name, zero) for name in self.names}
+        with torch.no_grad():
+            return StepResult(torch.stack(list(losses.values())), norm)
 
     def task_losses(
         self, rows: Sequence[Tensor], n_labelled: np.ndarray
@@ -354,7 +355,7 @@ class Trainer:
         """
         norm = None
         if self.settings.clip_norm is not None:
-            norm = nn.utils.clip_grad_norm_(self._parameters, self.settings.clip_norm)
+            norm = clip_gradient(self._parameters, self.settings.clip_norm)
         self.optimizer.step()
         if self.average is not None:
             self.average.update(self.network)

@@ -25,7 +25,11 @@ def keep_ids(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
 def keep_codes(table: OpenTable, columns: Sequence[str]) -> pd.DataFrame:
     """Return the table with labels as text where whole numbers have leading zeros (007)."""
     frame = table.frame
-    for name, texts in table.as_written(columns).items():
+    integers = []
+    for name in columns:
+        if name in frame and pd.api.types.is_integer_dtype(whole(frame[name])):
+            integers.append(name)  # only their text is worth reading the file again
+    for name, texts in table.as_written(integers).items():
         known = frame[name].notna()
         if are_codes(texts[known]):
             frame = frame.assign(**{str(name): texts.where(known)})
