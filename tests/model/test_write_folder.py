@@ -9,7 +9,7 @@ import pytest
 
 import multitide as mt
 from makers import make_arrays, small
-from multitide.model._write_folder import model_card
+from multitide.model._write_folder import _text, model_card
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,10 @@ def test_names_are_no_markdown(model: mt.MultiTaskEstimator) -> None:
     header = card.split("## Tasks")[1].splitlines()[2]
     row = next(line for line in card.splitlines() if "&lt;b" in line)
     assert row.replace(r"\|", "").count("|") == header.count("|")
+
+
+def test_quotes_stay_as_they_are() -> None:
+    assert _text('the "load" & wear') == 'the "load" &amp; wear'
 
 
 @pytest.mark.parametrize(("n_channels", "ending"), [(12, " |"), (13, ", ... (13) |")])

@@ -56,7 +56,7 @@ name = "fcn"              # faster than the default, lstm_fcn
 filters = [16, 16, 16]
 
 [compare]
-n_seeds = 5
+n_seeds = 10
 
 [compare.arms]
 hard = "hard"             # one network for all four

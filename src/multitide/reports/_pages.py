@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from multitide._result_folder import write_file
 from multitide._visible import visible
@@ -35,6 +37,7 @@ def make_environment() -> Environment:
     )
     environment.globals["isnan"] = math.isnan
     environment.filters |= {
+        "breakable": breakable,
         "code": code,
         "code_block": code_block,
         "md": markdown,
@@ -56,6 +59,11 @@ def _shown(value: object) -> object:
     if type(value) is str:
         return visible(value)
     return value
+
+
+def breakable(name: str) -> Markup:
+    """Return a name as HTML that a narrow column breaks after its underscores and dots."""
+    return Markup(re.sub(r"([_.])", r"\1<wbr>", str(escape(visible(name)))))
 
 
 def markdown_table(frame: pd.DataFrame) -> str:

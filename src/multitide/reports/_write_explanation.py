@@ -121,17 +121,21 @@ def check_page(path: Path, name: str = "path") -> None:
 
 
 def headlines(explanation: Explanation) -> list[str]:
-    """Return one sentence per task: the input that matters most."""
+    """Return one sentence per task: the input that matters most, and whether it clearly does."""
     sentences = []
     for task, rows in explanation.importance.groupby("task", sort=False):
         first = rows[rows["kind"] != "segment"].iloc[0]
         if first["loss"] <= 0:
             sentences.append(f"{task}: no input matters on these data.")
             continue
-        sentences.append(
+        sentence = (
             f"{task}: {first['input']} matters most; the loss rises by "
             f"{significant(first['loss'])} when it is permuted."
         )
+        # NaN after a single permutation.
+        if first["loss_low"] <= 0:
+            sentence += " This may be chance: its interval includes zero."
+        sentences.append(sentence)
     return sentences
 
 

@@ -1,12 +1,9 @@
-"""Run a study: check the design, find groups, train all fits, and judge the result."""
+"""The study as users call it: once, with more and more seeds, or also twice as long."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,42 +12,22 @@ import pandas as pd
 from multitide._budget import parse_budget
 from multitide._checks import as_path, check_fraction, check_positive_int, check_type
 from multitide._estimator import MultiTaskEstimator
-from multitide._installed_versions import installed_versions
 from multitide._known_arguments import known_arguments
 from multitide._network_or_default import network_or_default
 from multitide._silence import silent_on_request
-from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._splitter import Splitter
-from multitide.engines._make_engine import make_engine
-from multitide.fitting._data_sets import resolve_shared_tasks
-from multitide.fitting._weighed import weighed_sets
 from multitide.study._comparison import Comparison
-from multitide.study._left_out import LeftOut, check_enough, find_left_out
+from multitide.study._run_study import run_study
 from multitide.study._twice_as_long import is_due, with_longer
 from multitide.study._until_conclusive import add_seeds
-from multitide.study.conditions._arms import check_askable, condition_arms
-from multitide.study.conditions._conditions import Conditions
-from multitide.study.design._arms import ALONE, Arm, Arms, ArmSpec
-from multitide.study.design._protocol import Protocol, make_protocol
-from multitide.study.design._resolve_arms import resolve_arms
-from multitide.study.design._study_data import StudyData, TestGroups
-from multitide.study.grouping._search import (
-    FoundGroups,
-    check_seekable,
-    find_all_groups,
-)
-from multitide.study.results._evidence import Evidence
+from multitide.study.design._arms import ALONE, ArmSpec
+from multitide.study.design._study_data import TestGroups
 from multitide.study.results._verdicts import MARGIN
-from multitide.study.runs._check_memory import check_memory
-from multitide.study.runs._fits import Fit
-from multitide.study.runs._plan import Plan, check_trainable, make_plan
-from multitide.study.runs._run_plan import run_plan, run_resources
 from multitide.study.runs._workers import Listener
 from multitide.tasks import Task
 
-SHARE_OF_GROUPING = 0.5  # of the budget, at most, for finding groups
 N_SEEDS = 5
 
 
@@ -198,8 +175,8 @@ def compare(
         check_type("robust", robust, bool)
     estimator = network_or_default(estimator, samples)
     place = None if folder is None else as_path("folder", folder)
-    again = partial(
-        compare,
+    run = partial(
+        run_study,
         samples,
         tasks,
         reference=reference,
@@ -210,172 +187,18 @@ def compare(
         draws=draws,
         n_jobs=n_jobs,
         engine=engine,
-        robust=False,
         progress=progress,
         verbose=verbose,
     )
+    first = partial(run, estimator=estimator, arms=arms, conditions=conditions)
     if until_conclusive:
         check_positive_int("n_seeds", n_seeds)
-        run = partial(again, estimator=estimator, arms=arms, conditions=conditions)
-        comparison = add_seeds(run, n_seeds, confidence, seconds, place)
-        if is_due(comparison, robust, seconds):
-            left = seconds - (time.perf_counter() - started)
-            return with_longer(comparison, again, estimator, arms, left, place)
-        return comparison
-    data_sets = DataSets(samples)
-    if conditions:
-        data_sets = DataSets(data_sets.only("`conditions`"))
-    specs = resolve_shared_tasks(estimator.tasks if tasks is None else tasks, data_sets)
-    data_sets = weighed_sets(data_sets, specs)
-    protocol = make_protocol(data_sets, specs, split, cv, n_seeds, groups, draws)
-    resolved = _checked_arms(arms, estimator, reference, protocol)
-    if conditions:
-        checking = _arms_of_conditions(estimator, protocol)
+        comparison = add_seeds(first, n_seeds, confidence, seconds, place)
     else:
-        checking = []
-    computing = make_engine(engine, n_jobs, [estimator.device])
-    check_memory(
-        make_plan([*resolved, *checking], protocol),
-        protocol,
-        data_sets,
-        computing.n_places if computing.shares_disk else 1,
-        folder,
-    )
-    with run_resources(computing, folder, progress, verbose) as resources:
-        limit = seconds * SHARE_OF_GROUPING
-        grouped = find_all_groups(resolved, protocol, data_sets, resources, limit)
-        seconds -= time.perf_counter() - started
-        wanted = make_plan([*grouped.arms, *checking], protocol)
-        plan, fits = run_plan(
-            wanted, protocol, data_sets, resources, seconds, grouped.fits
+        comparison = first(
+            n_seeds=n_seeds, confidence=confidence, seconds=seconds, folder=place
         )
-        names = [arm.name for arm in resolved]
-        left_out = find_left_out(wanted, plan, fits, names, computing.n_places)
-        check_enough(names, plan, left_out, kept=folder is not None)
-        outcome = _Outcome(protocol, plan, fits)
-        facts = _facts(data_sets, protocol, computing.n_places, started)
-        comparison = _judge(
-            outcome, grouped, checking, left_out, facts, margin, confidence
-        )
-        if folder is not None:
-            comparison.save(folder)
-    if is_due(comparison, robust, parse_budget(budget)):
-        left = parse_budget(budget) - (time.perf_counter() - started)
-        return with_longer(comparison, again, estimator, arms, left, place)
-    return comparison
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """The finished part of a plan, and its fits."""
-
-    protocol: Protocol
-    plan: Plan
-    fits: Mapping[str, Fit]
-
-    def finished(self, arms: Sequence[Arm]) -> list[Arm]:
-        names = set()
-        for name, _, _ in self.plan.runs:
-            names.add(name)
-        done = []
-        for arm in arms:
-            if arm.name in names:
-                done.append(arm)
-        return done
-
-    def evidence(self, arms: Sequence[Arm]) -> Evidence:
-        tasks_of = {}
-        for arm in arms:
-            tasks_of[arm.name] = arm.task_names
-        return Evidence(self.protocol, self.plan.runs, self.fits, tasks_of).of(
-            list(tasks_of)
-        )
-
-
-def _checked_arms(
-    arms: Arms,
-    estimator: MultiTaskEstimator,
-    reference: str,
-    protocol: Protocol,
-) -> list[Arm]:
-    resolved = resolve_arms(
-        arms, estimator, protocol.names, reference, protocol.divisions
-    )
-    check_trainable(resolved, protocol)
-    check_seekable(resolved, protocol)
-    return resolved
-
-
-def _arms_of_conditions(estimator: MultiTaskEstimator, protocol: Protocol) -> list[Arm]:
-    arms = condition_arms(estimator, protocol.names)
-    check_askable(protocol)
-    return arms
-
-
-def _judge(
-    outcome: _Outcome,
-    found: FoundGroups,
-    checking: Sequence[Arm],
-    left_out: LeftOut | None,
-    facts: dict[str, object],
-    margin: float,
-    confidence: float,
-) -> Comparison:
-    """Make the result from the arms that were finished."""
-    finished = outcome.finished(found.arms)
-    conditions = None
-    if checking and outcome.finished(checking) == list(checking):
-        evidence = outcome.evidence(checking)
-        conditions = Conditions(evidence, _settings(checking), margin, confidence)
-    words = ""
-    if left_out is not None:
-        words = left_out.in_words(conditions=bool(checking) and conditions is None)
-    groupings = {}
-    for arm in finished:
-        if arm.name in found.groupings:
-            groupings[arm.name] = found.groupings[arm.name]
-    return Comparison(
-        evidence=outcome.evidence(finished),
-        settings=_settings(finished),
-        margin=margin,
-        confidence=confidence,
-        facts=facts | {"left_out": words},
-        groupings=groupings,
-        conditions=conditions,
-    )
-
-
-# Settings of arms have values of many types.
-def _settings(arms: Sequence[Arm]) -> dict[str, dict[str, object]]:
-    settings = {}
-    for arm in arms:
-        settings[arm.name] = arm.description
-    return settings
-
-
-def _facts(
-    data_sets: DataSets, protocol: Protocol, n_jobs: int, started: float
-) -> dict[str, object]:
-    by_data = {}
-    for data in protocol.data:
-        by_data[data.name] = _data_facts(data_sets[data.name], data)
-    facts: dict[str, object] = {
-        "command": shlex.join(sys.argv),
-        "versions": installed_versions(),
-    }
-    facts |= by_data[protocol.only.name] if len(by_data) == 1 else {"data": by_data}
-    facts["n_folds"] = protocol.n_folds
-    facts["n_jobs"] = n_jobs
-    facts["seconds"] = time.perf_counter() - started
-    return facts
-
-
-def _data_facts(samples: Samples, data: StudyData) -> dict[str, object]:
-    return {
-        "fingerprint": samples.fingerprint(),
-        "n_samples": len(samples),
-        "n_channels": samples.n_channels,
-        "n_timepoints": samples.n_timepoints,
-        "channels": list(samples.channels),
-        "split": {} if data.rule is None else data.rule.get_params(),
-    }
+    if not is_due(comparison, robust, seconds):
+        return comparison
+    left = seconds - (time.perf_counter() - started)
+    return with_longer(comparison, run, estimator, arms, left, place)

@@ -33,7 +33,7 @@ class Run(Protocol):
         arms: Arms,
         n_seeds: int,
         confidence: float,
-        budget: float | None,
+        seconds: float,
         folder: Path | None,
     ) -> Comparison:
         """Return the study."""
@@ -136,7 +136,7 @@ def repeat_longer(
         arms=_only(arms, names),
         n_seeds=int(comparison.gains["n_seeds"].max()),
         confidence=comparison.confidence,
-        budget=None if math.isinf(seconds) else seconds,
+        seconds=seconds,
         folder=None if folder is None else folder / LONGER,
     )
     return _rows(comparison.gains, longer.gains, names), ""

@@ -26,7 +26,7 @@ class Run(Protocol):
     """Runs a study with some seeds; finished fits are in the folder."""
 
     def __call__(
-        self, *, n_seeds: int, confidence: float, budget: float | None, folder: Path
+        self, *, n_seeds: int, confidence: float, seconds: float, folder: Path
     ) -> Comparison:
         """Return the study."""
 
@@ -63,7 +63,7 @@ def add_seeds(
             comparison = run(
                 n_seeds=math.ceil(n_seeds * times),
                 confidence=of_one,
-                budget=None if math.isinf(left) else left,
+                seconds=left,
                 folder=place,
             )
             reason = _settled(comparison)
