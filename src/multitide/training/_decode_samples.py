@@ -40,8 +40,7 @@ def decode_samples(
     """
     predictor = ready_to_predict(predictor, device)
     statics: list[torch.Tensor | None] = []
-    for network, _ in predictor.networks_for(data_set):
-        static = network.encode_static(samples, network.data_sets.index(data_set))
+    for static in predictor.encode_static(samples, data_set):
         statics.append(None if static is None else torch.from_numpy(static).to(device))
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []

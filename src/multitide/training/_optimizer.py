@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
+
+from multitide.training._adamw import AdamW
 
 
 def make_optimizer(
@@ -15,7 +16,7 @@ def make_optimizer(
     lr: float,
     weight_decay: float,
     lr_factors: Mapping[int, float],
-) -> torch.optim.Optimizer:
+) -> AdamW:
     """Return an optimiser.
 
     Parameters
@@ -45,10 +46,10 @@ def make_optimizer(
     groups += more_groups
     for group in groups:
         group["base_lr"] = group["lr"]
-    return torch.optim.AdamW(groups, lr=lr, fused=True)
+    return AdamW(groups)
 
 
-def set_learning_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+def set_learning_rates(optimizer: AdamW, factor: float) -> None:
     """Multiply the base learning rate of every group by a factor.
 
     A rate that is a tensor stays the same tensor, which a recorded step reads.

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide.errors import MultitideError
+from multitide.training._adamw import AdamW
 from multitide.training._generator_states import GeneratorStates
 
 logger = logging.getLogger("multitide")
@@ -87,7 +88,7 @@ class StepGraphs:
         Takes a step, given the rows of each data set and the number of labelled rows per task.
     modules : sequence of Module
         All that a step changes, besides the state of the optimiser; the network first.
-    optimizer : Optimizer
+    optimizer : AdamW
         Its learning rates become tensors.
     recorder : Recorder
         Records the steps.
@@ -99,7 +100,7 @@ class StepGraphs:
         self,
         compute: Compute,
         modules: Sequence[nn.Module],
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamW,
         recorder: Recorder,
         is_required: bool,
     ) -> None:
@@ -158,12 +159,11 @@ class StepGraphs:
     ) -> StepResult:
         """Take a step of this kind, and record it for the next ones."""
         try:
-            with self._capturable():
-                recorded = _RecordedStep(
-                    self._compute, self._parameters, self._recorder, rows, n_labelled
-                )
+            recorded = _RecordedStep(
+                self._compute, self._parameters, self._recorder, rows, n_labelled
+            )
         except NotRecordable as error:
-            self._optimizer.zero_grad(set_to_none=True)
+            self._optimizer.zero_grad()
             self._give_up(str(error))
             return self._compute(rows, n_labelled)
         result, is_same = self._compared(recorded, rows, n_labelled)
@@ -188,7 +188,7 @@ class StepGraphs:
         with torch.no_grad():
             for tensor, value in zip(changing, before, strict=True):
                 tensor.copy_(value)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad()
         generators.set()
         result = self._compute(rows, n_labelled)
         changes = _distance(self._parameters, before)
@@ -216,17 +216,6 @@ class StepGraphs:
             )
         logger.info("Steps are not replayed as CUDA graphs: %s", reason)
         self._is_off = True
-
-    @contextmanager
-    def _capturable(self) -> Iterator[None]:
-        """Let the optimiser be recorded; outside of a recording it warns that it could be."""
-        for group in self._optimizer.param_groups:
-            group["capturable"] = True
-        try:
-            yield
-        finally:
-            for group in self._optimizer.param_groups:
-                group["capturable"] = False
 
 
 class _RecordedStep:

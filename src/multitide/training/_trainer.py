@@ -277,7 +277,7 @@ class Trainer:
         n_labelled : ndarray of int, shape (n_tasks,)
             Number of labelled rows per task; tasks with none take no part in the step.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self._call("on_step_begin", rows, n_labelled)
         take = self.compute if self._graphs is None else self._graphs.step
         losses, self.gradient_norm = take(rows, n_labelled)
