@@ -17,6 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from multitide.drift._score import THRESHOLD, score_of
+from multitide.model._parts import arrangements
 from multitide.model._profile import profile_column
 
 N_CHANNELS = 10
@@ -109,7 +110,9 @@ def trial(name: str, seed: int) -> dict[str, bool]:
     for channel in range(N_CHANNELS):
         values = known[:, :, channel]
         columns.append(
-            profile_column("channel", "a", "number", values, len(values), series)
+            profile_column(
+                "channel", "a", "number", values, len(values), arrangements(series)
+            )
         )
     without = []
     for channel, column in enumerate(columns):

@@ -9,6 +9,7 @@ from scipy import stats
 
 from multitide.drift._score import THRESHOLD, score_of
 from multitide.model._difference import difference
+from multitide.model._parts import arrangements
 from multitide.model._profile import (
     ColumnProfile,
     Kind,
@@ -22,7 +23,9 @@ def profile(
 ) -> ColumnProfile:
     if series is None:
         series = np.arange(len(values))
-    return profile_column("channel", "a", kind, values, len(values), series)
+    return profile_column(
+        "channel", "a", kind, values, len(values), arrangements(series)
+    )
 
 
 def score(column: ColumnProfile, values: np.ndarray, n_columns: int = 5) -> float:

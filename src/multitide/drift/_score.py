@@ -56,7 +56,7 @@ def score_of(
     """
     found = difference(column, values)
     features = column.features(values)
-    level, spread, missing, constant = features.means(slice(None))
+    level, spread, missing, constant = features.means()
     parts = column.parts_for(n_samples)
     limit = LEAST_DISTANCE
     for each in parts:

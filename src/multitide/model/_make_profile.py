@@ -13,6 +13,8 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.encodings._representation import Encoder
 from multitide.errors import MultitideWarning
+from multitide.fitting._memory import MOST_PREDICTED
+from multitide.model._parts import arrangements
 from multitide.model._prediction import decode
 from multitide.model._profile import ColumnProfile, TrainingProfile, profile_column
 from multitide.model._profile_columns import (
@@ -25,8 +27,6 @@ from multitide.model._profile_columns import (
 from multitide.model._schema import DataRecord
 from multitide.network._network import Predictor
 from multitide.tasks import Task
-
-MOST_PREDICTED = 500
 
 
 def training_profile(
@@ -80,7 +80,8 @@ def profiles(
     """Return the profile of each column of samples, which stand for so many."""
     units = units_of_rows(samples, np.arange(len(samples)))
     codes = pd.factorize(pd.Series(units))[0]
+    arranged = arrangements(codes)
     found = []
     for source, name, kind, values in columns:
-        found.append(profile_column(source, name, kind, values, n_samples, codes))
+        found.append(profile_column(source, name, kind, values, n_samples, arranged))
     return found

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
+N_SIZES = 8  # of parts
 MOST_PARTS = 20  # of each size
 LEAST_PARTS = 8  # of the largest size
 Order: TypeAlias = Literal["neighbours", "series"]
@@ -65,14 +66,81 @@ class Features(NamedTuple):
     missing: np.ndarray
     constant: np.ndarray
 
-    def means(self, rows: slice) -> np.ndarray:
-        """Return the mean features of some samples, (4,)."""
-        found = []
+    def means(self) -> np.ndarray:
+        """Return the mean features of all samples, (4,)."""
+        return np.array([_mean_of_known(feature) for feature in self])
+
+    def means_of_parts(self, starts: np.ndarray, size: int) -> np.ndarray:
+        """Return the mean features of parts, (n_parts, 4), from their first samples."""
+        samples = starts[:, None] + np.arange(size)
+        columns = []
         for feature in self:
-            own = feature[rows]
-            own = own[~np.isnan(own)]
-            found.append(own.mean() if len(own) else np.nan)
-        return np.array(found)
+            parts = feature[samples]
+            if np.isnan(parts).any():
+                columns.append(np.array([_mean_of_known(part) for part in parts]))
+            else:
+                columns.append(parts.mean(axis=1))
+        return np.stack(columns, axis=1)
+
+
+def _mean_of_known(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+class Arrangement(NamedTuple):
+    """The samples in an order, and parts of them.
+
+    Attributes
+    ----------
+    order : {"neighbours", "series"}
+        Whether parts are neighbouring samples, or samples of the same series.
+    rows : ndarray of int, shape (n_samples,)
+        The samples in this order.
+    parts : list of (int, ndarray of int)
+        Sizes, the smallest first, and the places of the first sample of each part.
+    """
+
+    order: Order
+    rows: np.ndarray
+    parts: list[tuple[int, np.ndarray]]
+
+
+def arrangements(series: np.ndarray) -> list[Arrangement]:
+    """Return the orders in which parts of samples are looked at.
+
+    Parameters
+    ----------
+    series : ndarray of int, shape (n_samples,)
+        What each sample belongs to: its group of a split by group, or its series.
+    """
+    n = len(series)
+    n_changes = np.count_nonzero(np.diff(series))
+    n_series = len(np.unique(series))
+    found = []
+    if n_series == 1 or n_changes >= n_series:
+        parts = [(size, starts_of_neighbours(n, size)) for size in part_sizes(n)]
+        found.append(Arrangement("neighbours", np.arange(n), _enough(parts)))
+    if n_series > 1:
+        rows = np.argsort(series, kind="stable")
+        parts = [(size, starts_of_series(series[rows], size)) for size in part_sizes(n)]
+        found.append(Arrangement("series", rows, _enough(parts)))
+    return found
+
+
+def _enough(parts: list[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
+    """Return the sizes of which there are enough parts; the first one has one sample each."""
+    most = len(parts[0][1])
+    return [each for each in parts if len(each[1]) >= min(LEAST_PARTS, most)]
+
+
+def part_sizes(n_used: int) -> list[int]:
+    """Return the sizes of parts: from one sample to an eighth of all."""
+    largest = max(1, n_used // LEAST_PARTS)
+    sizes: list[int] = (
+        np.unique(np.geomspace(1, largest, N_SIZES).round()).astype(int).tolist()
+    )
+    return sizes
 
 
 def parts_of(
@@ -100,7 +168,7 @@ def parts_of(
     n_samples : int
         How many samples of the training set they stand for.
     """
-    means = np.array([features.means(slice(i, i + size)) for i in starts])
+    means = features.means_of_parts(starts, size)
     share = min(_independent_share(column) for column in means.T)
     level, spread, missing, constant = (_deviation(column) for column in means.T)
     return Parts(
@@ -134,11 +202,13 @@ def starts_of_series(codes: np.ndarray, size: int) -> np.ndarray:
         joined.
     """
     begins = np.flatnonzero(np.diff(codes, prepend=-1))
+    begins = begins[begins + size <= len(codes)]
+    following = np.searchsorted(begins, begins + size).tolist()
     starts: list[int] = []
-    for begin in begins:
-        fits = begin + size <= len(codes)
-        if fits and (not starts or begin >= starts[-1] + size):
-            starts.append(int(begin))
+    place = 0
+    while place < len(begins):
+        starts.append(int(begins[place]))
+        place = following[place]
     chosen = np.linspace(0, len(starts) - 1, min(MOST_PARTS, len(starts)))
     result: np.ndarray = np.array(starts, dtype=int)[chosen.round().astype(int)]
     return result

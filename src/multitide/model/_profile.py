@@ -8,6 +8,7 @@ away without any drift, however strongly their rows depend on each other.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
 import numpy as np
@@ -23,17 +24,13 @@ from pydantic import (
 )
 
 from multitide.model._parts import (
-    LEAST_PARTS,
+    Arrangement,
     Features,
-    Order,
     Parts,
     parts_of,
-    starts_of_neighbours,
-    starts_of_series,
 )
 
 N_QUANTILES = 101
-N_SIZES = 8  # of parts
 ENOUGH = 0.8  # of the largest number of parts
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Kind: TypeAlias = Literal["number", "category"]
@@ -159,7 +156,7 @@ def profile_column(
     kind: Kind,
     values: np.ndarray,
     n_samples: int,
-    series: np.ndarray,
+    arranged: Sequence[Arrangement],
 ) -> ColumnProfile:
     """Return the profile of a column.
 
@@ -172,8 +169,8 @@ def profile_column(
         are missing.
     n_samples : int
         Size of the training set that they stand for.
-    series : ndarray of int, shape (n_used,)
-        What each sample belongs to: its group of a split by group, or its series.
+    arranged : sequence of Arrangement
+        The samples in the orders in which parts of them are looked at.
     """
     known = known_values(values, kind)
     missing = float(1 - known.mean())
@@ -190,21 +187,13 @@ def profile_column(
             values[known].astype(float), levels, method="inverted_cdf"
         ).tolist()
     features = column.features(values)
-    level, spread, _, constant = features.means(slice(None))
+    level, spread, _, constant = features.means()
     column.level = None if np.isnan(level) else float(level)
     column.spread = None if np.isnan(spread) else float(spread)
     column.constant = None if np.isnan(constant) else float(constant)
     counts = _counts(column, values, known)
-    n_changes = np.count_nonzero(np.diff(series))
-    n_series = len(np.unique(series))
-    if n_series == 1 or n_changes >= n_series:
-        column.parts = _parts(column, features, counts, n_samples)
-    if n_series > 1:
-        order = np.argsort(series, kind="stable")
-        features = Features(*(feature[order] for feature in features))
-        column.parts += _parts(
-            column, features, counts[order], n_samples, series[order]
-        )
+    for each in arranged:
+        column.parts += _parts(column, features, counts, n_samples, each)
     return column
 
 
@@ -276,35 +265,21 @@ def _parts(
     features: Features,
     counts: np.ndarray,
     n_samples: int,
-    series: np.ndarray | None = None,
+    arranged: Arrangement,
 ) -> list[Parts]:
-    """Return how far parts lie from the rest, by size: neighbours, or by sorted `series`."""
+    """Return how far parts lie from the rest, by size."""
     n_used = len(counts)
+    counts = counts[arranged.rows]
+    features = Features(*(feature[arranged.rows] for feature in features))
     sums = np.concatenate([np.zeros_like(counts[:1]), counts.cumsum(axis=0)])
     found = []
-    most = 0
-    for size in part_sizes(n_used):
-        order: Order = "neighbours"
-        starts = starts_of_neighbours(n_used, size)
-        if series is not None:
-            order = "series"
-            starts = starts_of_series(series, size)
-        if size == 1:
-            most = len(starts)
-        if len(starts) >= min(LEAST_PARTS, most):
-            distances = _of_blocks(sums, starts, starts + size, column.kind)
-            n_of_size = max(1, round(size * n_samples / n_used))
-            found.append(parts_of(features, distances, starts, size, order, n_of_size))
+    for size, starts in arranged.parts:
+        distances = _of_blocks(sums, starts, starts + size, column.kind)
+        n_of_size = max(1, round(size * n_samples / n_used))
+        found.append(
+            parts_of(features, distances, starts, size, arranged.order, n_of_size)
+        )
     return found
-
-
-def part_sizes(n_used: int) -> list[int]:
-    """Return the sizes of parts: from one sample to an eighth of all."""
-    largest = max(1, n_used // LEAST_PARTS)
-    sizes: list[int] = (
-        np.unique(np.geomspace(1, largest, N_SIZES).round()).astype(int).tolist()
-    )
-    return sizes
 
 
 def _counts(column: ColumnProfile, values: np.ndarray, known: np.ndarray) -> np.ndarray:
