@@ -288,10 +288,7 @@ def interval_quantiles(view: Tensor, lengths: Tensor, level: Level) -> Tensor:
     )
     mean = (total / count).to(view.dtype)
     ascending = torch.where(known, values, torch.inf).sort(dim=3).values
-    shares = torch.linspace(0, 1, level.n_quantiles, device=view.device)
-    if level.n_quantiles == 1:
-        shares = shares + 0.5
-    place = shares * (count - 1).clamp(min=0)
+    place = shares_of(level).to(view.device) * (count - 1).clamp(min=0)
     lower = place.long()
     upper = torch.minimum(lower + 1, (count - 1).clamp(min=0))
     low, high = ascending.gather(3, lower), ascending.gather(3, upper)
@@ -299,6 +296,13 @@ def interval_quantiles(view: Tensor, lengths: Tensor, level: Level) -> Tensor:
     quantiles = torch.where(count > 0, quantiles, torch.nan)
     quantiles[..., 1::2] -= mean
     return quantiles.flatten(2)
+
+
+def shares_of(level: Level) -> Tensor:
+    """Return the shares of the measured values that lie below each quantile, (n_quantiles,)."""
+    if level.n_quantiles == 1:
+        return torch.tensor([0.5])
+    return torch.linspace(0, 1, level.n_quantiles)
 
 
 def _places(view: Tensor, lengths: Tensor, level: Level) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from multitide.errors import ParameterError
 from multitide.model._schema import DataRecord
 from multitide.model._store import StoredModel
 from multitide.network._network import Network
+from multitide.network._shared_features import SharedFeatures
 from multitide.representations._representation import SeriesEncoder
 from multitide.sharing._across import for_data_set
 
@@ -116,14 +117,22 @@ class ExportedFit(nn.Module):
         self.predictor.networks = nn.ModuleList(views)
 
     def forward(
-        self, series: Tensor, lengths: Tensor | None, static: Tensor | None
+        self,
+        series: Tensor,
+        lengths: Tensor | None,
+        static: Tensor | None,
+        shared: SharedFeatures,
     ) -> dict[str, Tensor]:
-        """Return the predictions of each task as its target decodes them."""
+        """Return the predictions of each task as its target decodes them.
+
+        `shared` are the features of the series, which other fits read too.
+        """
         if self.encoder is not None:
             series = self.encoder(series)[:, :, None]
+            shared = SharedFeatures()  # its vectors are of this fit only
         statics = [static] * len(self.network_list)
         decoded: dict[str, Tensor] = self.predictor(
-            series, lengths, statics, self.data_set
+            series, lengths, statics, self.data_set, shared
         )
         return decoded
 

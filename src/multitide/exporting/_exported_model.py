@@ -19,6 +19,7 @@ from multitide.model._fitted_model import FittedModel
 from multitide.model._schema import DataRecord
 from multitide.network._forest import forests_of
 from multitide.network._network import Predictor
+from multitide.network._shared_features import SharedFeatures
 from multitide.tasks import Target
 
 
@@ -129,14 +130,15 @@ class ExportedModel(nn.Module):
     def _mean(
         self, series: Tensor, lengths: Tensor | None, static: Tensor | None
     ) -> dict[str, Tensor]:
+        shared = SharedFeatures()
         if not len(self.means):
-            only: dict[str, Tensor] = self.fit_list[0](series, lengths, static)
+            only: dict[str, Tensor] = self.fit_list[0](series, lengths, static, shared)
             return only
         total: dict[str, Tensor] = {}
         for fit, align, weights in zip(
             self.fits, self.means, self.weights, strict=True
         ):
-            for task, values in align(fit(series, lengths, static)).items():
+            for task, values in align(fit(series, lengths, static, shared)).items():
                 if task in weights:
                     part = weights[task] * values
                     total[task] = total[task] + part if task in total else part

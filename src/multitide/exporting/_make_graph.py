@@ -60,22 +60,12 @@ def make_graph(
     forests = with_onnx_trees(exportable)
     outputs = output_names(model.tasks, model.with_interval)
     graph = _exported(exportable, given, axes, outputs)
-    graph = fill_quantiles(graph, _exported_function)
+    graph = fill_quantiles(graph)
     fill_trees(graph, forests)
     _check_axes(graph, model)
     entry = graph.metadata_props.add()
     entry.key, entry.value = KEY, json.dumps(description, ensure_ascii=False)
     return graph
-
-
-def _exported_function(
-    module: nn.Module, given: dict[str, torch.Tensor]
-) -> onnx.ModelProto:
-    """Return the graph of a part of a model, all of whose axes are open."""
-    axes: dict[str, dict[int, object]] = {}
-    for name, tensor in given.items():
-        axes[name] = dict.fromkeys(range(tensor.ndim), Dim.DYNAMIC)
-    return _exported(module, given, axes, ["output"])
 
 
 def _exported(
