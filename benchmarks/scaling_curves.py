@@ -55,7 +55,7 @@ peak = kib("VmHWM")
 params = estimator(given["epochs"]).get_params(deep=False)
 memory = plan_fit(params, DataSets(samples), {}).memory
 print(json.dumps({"seconds": seconds, "mib": (peak - before) / 1024,
-                  "estimate": (memory.parameters + memory.batch) / 2**20}))
+                  "estimate": (memory.total - memory.data) / 2**20}))
 """
 
 AXES = {

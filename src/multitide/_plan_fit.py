@@ -135,12 +135,12 @@ def plan_fit(
     for group in groups:
         _check_phases(group, source)
         _announce_positive(group)
+    trees = tree_groups(params, recipe, groups, data, source)
     memory = None
     network_groups = _of_network(groups, recipe)
     if network_groups:
-        memory = estimate_memory(network_groups, recipe)
+        memory = estimate_memory([*trees, *network_groups], recipe)
         check_depth(network_groups[0].sketch(), recipe.training.freeze)
-    trees = tree_groups(params, recipe, groups, data, source)
     return FitPlan(recipe, tasks, data, source, groups, trees, memory)
 
 

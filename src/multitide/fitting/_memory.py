@@ -11,14 +11,18 @@ from multitide._available_memory import available_memory
 from multitide._count_values import count_values
 from multitide.backbones._batch_rows import batch_rows
 from multitide.backbones._linear import Linear
+from multitide.backbones._trees import Trees
 from multitide.data._blocks import is_mapped
+from multitide.encodings._input_layer import MAX_FIT_VALUES
 from multitide.errors import ParameterError
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup
 from multitide.fitting._training_length import resolve_batch_size
+from multitide.fitting._tree_memory import memory_of_trees
 from multitide.network._network import Network
 
 FLOAT, DOUBLE = 4, 8  # bytes
+MOST_PREDICTED = 500  # samples for the profile of a model, at the end of a fit
 # Weights, gradients, two moments of AdamW, the weights of the best epoch, and those of an epoch
 # that is about to replace it.
 COPIES = 6
@@ -26,7 +30,12 @@ COPIES = 6
 # and dropout that follow it. Measured; see tests/fitting/test_memory.py.
 KEPT = {nn.Conv1d: 5, nn.LSTM: 21, nn.GRU: 9, nn.RNN: 3}
 # Values of the largest tensors that are alive at once without training, per step and unit.
-ALIVE = 3
+ALIVE = 5
+# Bytes of the input layer for each value of the raw series: the series as it is gathered, scaled
+# and filled, masks, and the steps of last measurements in int64.
+OF_INPUT = 40
+# Copies of the values that encodings are fitted to.
+OF_ENCODINGS = 6
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,11 @@ class MemoryEstimate:
         Weights, gradients, the state of the optimiser and the weights of the best epochs.
     batch : int
         What the layers keep of one batch.
+    answers : int
+        What one batch needs that is answered without training, such as that of the validation set,
+        or the fit of the input layer.
+    trees : int
+        What trees need before the network is trained: their features, and copies of them.
     data : int
         The copy of the series that batches are gathered from.
     batch_size : int
@@ -52,14 +66,17 @@ class MemoryEstimate:
     n_parameters: int
     parameters: int
     batch: int
+    answers: int
+    trees: int
     data: int
     batch_size: int
     available: int | None
 
     @property
     def total(self) -> int:
-        """The sum of all parts."""
-        return self.parameters + self.batch + self.data
+        """What is needed at once at most."""
+        network = self.parameters + max(self.batch, self.answers)
+        return max(network, self.trees) + self.data
 
     def in_words(self) -> str:
         """Return, for instance, "about 240 MB (3.1 million parameters), 14 GB are available"."""
@@ -100,7 +117,7 @@ class MemoryEstimate:
 
     def _largest(self, recipe: Recipe) -> tuple[str, str]:
         """Return the parameter that asks for most memory, and the remedy."""
-        largest = max(self.parameters, self.batch, self.data)
+        largest = max(self.parameters, self.batch, self.answers, self.trees, self.data)
         if largest == self.parameters:
             return (
                 "`backbone` must make a network "
@@ -112,6 +129,18 @@ class MemoryEstimate:
             return (
                 f"`batch_size` must be such that a batch fits into memory; got {self.batch_size}",
                 "Use a smaller `batch_size`, shorter series, or fewer units.",
+            )
+        if largest == self.trees:
+            return (
+                "`X` must be such that the features of trees fit into memory; "
+                f"got {bytes_in_words(self.trees)} of them and their copies",
+                "Use fewer samples or channels, or a network as the `backbone`.",
+            )
+        if largest == self.answers:
+            return (
+                "`X` must be such that a batch without training fits into memory; "
+                f"got {bytes_in_words(self.answers)}",
+                "Use shorter series, fewer channels, or fewer encodings.",
             )
         return (
             f"`X` must fit into memory; got {bytes_in_words(self.data)} of series",
@@ -128,13 +157,18 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
     Parameters
     ----------
     groups : sequence of TaskGroup
-        They are trained one after the other, and their networks are kept.
+        They are trained one after the other, and their networks are kept. Trees come first.
     recipe : Recipe
         The resolved parameters of the estimator.
     """
     counts: dict[object, tuple[int, int, int]] = {}
-    n_parameters = kept = training = batch = data = largest = 0
+    n_parameters = kept = training = batch = answers = data = largest = 0
+    forests = []
     for group in groups:
+        data = max(data, _data(group, recipe))
+        if isinstance(group.recipe.backbone, Trees):
+            forests.append(group)
+            continue
         size = resolve_batch_size(recipe.batch_size, group.n_rows)
         largest = max(largest, size)
         if group.shape not in counts:
@@ -148,12 +182,14 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
         n_parameters += n
         kept += FLOAT * n
         training = max(training, FLOAT * n * (n_copies(group, recipe) - 1))
-        batch = max(batch, in_training, without)
-        data = max(data, _data(group, recipe))
+        batch = max(batch, in_training)
+        answers = max(answers, without)
     return MemoryEstimate(
         n_parameters=n_parameters,
         parameters=kept + training,
         batch=batch,
+        answers=answers,
+        trees=memory_of_trees(forests),
         data=data,
         batch_size=largest,
         available=available_memory(resolve_device(recipe.device)),
@@ -212,19 +248,34 @@ def _in_training(sketch: Network, group: TaskGroup, batch_size: int) -> int:
 
 
 def _without_training(sketch: Network, group: TaskGroup) -> int:
-    """Return the bytes of one batch of the validation set."""
+    """Return the bytes of one batch that is answered, or to which the input layer is fitted."""
     largest = 0
     for each in group.data:
-        if each.validation is None:
-            continue
         samples = each.samples
+        n_answered = min(MOST_PREDICTED, len(each.train.index))
+        if each.validation is not None:
+            n_answered = len(each.validation.index)
         modules = list(sketch.modules())
         size = batch_rows(modules, samples.n_channels, samples.n_timepoints)
+        n_rows = min(size, n_answered)
         width = max([_n_inputs(sketch, each), *map(_n_units, modules)])
-        n_rows = min(size, len(each.validation.index))
-        n_steps = _n_steps(sketch, each)
-        largest = max(largest, FLOAT * ALIVE * n_rows * width * n_steps)
+        n_raw = samples.n_channels * samples.n_timepoints
+        of_layers = FLOAT * ALIVE * width * _n_steps(sketch, each)
+        largest = max(largest, n_rows * max(OF_INPUT * n_raw, of_layers))
+        largest = max(largest, _fit_of_inputs(sketch, each))
     return largest
+
+
+def _fit_of_inputs(sketch: Network, data: EncodedData) -> int:
+    """Return the bytes while the input layer is fitted to the training set, or to a part of it."""
+    samples = data.samples
+    n_raw, n_encoded = samples.n_channels, _n_inputs(sketch, data)
+    per_row = max(n_raw, n_encoded) * samples.n_timepoints
+    n_rows = min(len(data.train.index), max(1, MAX_FIT_VALUES // per_row))
+    values = n_rows * samples.n_timepoints
+    if n_encoded == n_raw:
+        return 2 * FLOAT * values * n_raw
+    return OF_INPUT * values * n_raw + OF_ENCODINGS * FLOAT * values * n_encoded
 
 
 def _n_inputs(sketch: Network, data: EncodedData) -> int:
