@@ -17,6 +17,7 @@ from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._decide import Decision
+from multitide.fitting._feature_tables import FeatureTables
 from multitide.fitting._forests import TreeFit
 from multitide.fitting._held_out import predict_held_out
 from multitide.fitting._linear_heads import LinearFit
@@ -101,8 +102,9 @@ def fit_model(
     fitted = Fitted(Predictor([], []), Predictor([], []))
     fits = []
     several = _tasks_of_several(groups)
+    tables = FeatureTables()
     for group in groups:
-        fit, search = _fit_group(group, callbacks, source, several, store)
+        fit, search = _fit_group(group, callbacks, source, several, store, tables)
         fits.append(fit)
         fitted.n_labelled |= group.n_labelled()
         fitted.trials += search.trials
@@ -159,6 +161,7 @@ def _fit_group(
     source: Source | None,
     several: Collection[str],
     store: CheckpointStore | None,
+    tables: FeatureTables,
 ) -> tuple[GroupFit, WeightSearch]:
     search = WeightSearch(group, callbacks, source, store)
     backbone = group.recipe.backbone
@@ -166,8 +169,9 @@ def _fit_group(
     if isinstance(backbone, Linear):
         training = LinearFit(group, source)
     elif isinstance(backbone, Trees):
-        training = TreeFit(group, source, store)
+        training = TreeFit(group, source, store, tables)
     else:
+        tables.clear()  # trees come first, and the network needs the memory
         training = Phases(search.best_group(), callbacks, source, store)
     networks, predicted = training.run()
     fit = GroupFit(

@@ -20,6 +20,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._samples import Samples
 from multitide.data._weights import weights_of
 from multitide.errors import ParameterError
+from multitide.fitting._feature_tables import FeatureTables
 from multitide.fitting._grow_trees import (
     Rows,
     check_growable,
@@ -33,7 +34,6 @@ from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
 from multitide.network._forest_head import ForestHead
 from multitide.network._network import Network
-from multitide.representations._features import features_of
 from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
 from multitide.training._checkpoint_store import CheckpointStore
@@ -61,6 +61,8 @@ class TreeFit:
         Must be None: there are no weights to start from.
     store : CheckpointStore, optional
         Keeps the trees of each task.
+    tables : FeatureTables, optional
+        Those of the fit, which other groups of trees read too.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class TreeFit:
         group: TaskGroup,
         source: Source | None,
         store: CheckpointStore | None = None,
+        tables: FeatureTables | None = None,
     ) -> None:
         check_trees(group, source)
         self._store = store
+        self._tables = tables or FeatureTables()
         backbone = group.recipe.backbone
         if not isinstance(backbone, Trees):
             raise TypeError(f"the backbone must be Trees; got {backbone!r}")
@@ -119,16 +123,16 @@ class TreeFit:
 
     def _table(self, network: Network, rows: np.ndarray) -> Table:
         """Return the features and labels of some samples; of evenly spaced ones if very many."""
-        most = max(1, MOST_VALUES // _heads(network)[0].n_features)
+        most = max(1, MOST_VALUES // heads_of(network)[0].n_features)
         if len(rows) > most:
             logger.info("Trees read %d of %d rows, evenly spaced.", most, len(rows))
             rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-        samples = self._group.data[0].samples[rows]
-        return Table(features_of([network], samples), samples)
+        samples = self._group.data[0].samples
+        return Table(self._tables.table(network, samples, rows), samples[rows])
 
     def _grow(self, network: Network, train: Table, validation: Table | None) -> None:
         """Grow the trees of each task, and choose their settings if they are not chosen yet."""
-        for target, head in zip(network.target_list, _heads(network), strict=True):
+        for target, head in zip(network.target_list, heads_of(network), strict=True):
             name = target.task.name
             rows = train.labelled(target)
             start = start_of(network, target, rows)
@@ -194,7 +198,7 @@ class TreeFit:
     ) -> list[HistoryRow]:
         """Return the rows of the history for the training or validation set."""
         history = []
-        for target, head in zip(network.target_list, _heads(network), strict=True):
+        for target, head in zip(network.target_list, heads_of(network), strict=True):
             rows = table.labelled(target)
             if not len(rows.codes):
                 continue
@@ -333,7 +337,8 @@ class Table:
         return Rows(self.features[known], codes[known], truth, weights)
 
 
-def _heads(network: Network) -> list[ForestHead]:
+def heads_of(network: Network) -> list[ForestHead]:
+    """Return the heads of a network of trees, one per task."""
     heads = []
     for head in network.heads:
         if not isinstance(head, ForestHead):

@@ -25,7 +25,8 @@ from multitide.fitting._recipe import Recipe
 from multitide.fitting._training_length import with_length
 from multitide.network._forest import ForestShape
 from multitide.network._forest_head import ForestHead
-from multitide.network._network import Head, InputStem, Network
+from multitide.network._head import Head
+from multitide.network._network import InputStem, Network
 from multitide.tasks._label_names import task_names
 from multitide.tasks._task import Target, Task
 from multitide.training._batches import DeviceSamples, Rows

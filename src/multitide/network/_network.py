@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from multitide.calibration._calibration import Calibration
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
+from multitide.network._head import Head
+from multitide.network._shared_features import SharedFeatures, feature_key
 from multitide.network._stacking import STACK_FROM, linear_outputs
 from multitide.sharing._across import (
     Across,
@@ -224,13 +227,33 @@ class Network(nn.Module):
         return linears
 
 
+class PartOfPrediction(NamedTuple):
+    """A network that takes part in the predictions for a data set.
+
+    Attributes
+    ----------
+    network : Network
+    tasks : list of str
+        The tasks that it predicts.
+    shares : dict of str to float
+        Its weight in the predictions of those tasks that others predict too.
+    key : bytes or None
+        The same for networks with the same features; see :func:`feature_key`.
+    """
+
+    network: Network
+    tasks: list[str]
+    shares: dict[str, float]
+    key: bytes | None
+
+
 class Predictor(nn.Module):
     """What ``predict`` runs: networks, whose outputs are decoded to the units of the labels.
 
     With hard sharing and ``keep="joint"`` there is one network for all tasks; with
     ``keep="per_task"`` one per distinct best epoch; with ``sharing="none"`` one per task. If
     several networks predict a task, the prediction is their weighted mean. Probabilities are
-    calibrated last.
+    calibrated last. Networks of trees with the same features compute them once.
 
     Parameters
     ----------
@@ -253,6 +276,7 @@ class Predictor(nn.Module):
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
+        self._keys = list(map(feature_key, networks))
         self.predicted = list(map(list, tasks))
         if shares is None:
             shares = [{}] * len(self.predicted)
@@ -265,6 +289,7 @@ class Predictor(nn.Module):
         lengths: Tensor | None = None,
         statics: Sequence[Tensor | None] | None = None,
         data_set: str = "",
+        shared: SharedFeatures | None = None,
     ) -> dict[str, Tensor]:
         """Return each task's probabilities (batch, n_classes) or numbers (batch,), by name.
 
@@ -278,24 +303,30 @@ class Predictor(nn.Module):
             Static inputs as encoded by each network of `networks_for`, (batch, n_static).
         data_set : str, default=""
             The data set that the series belong to; networks without it are left out.
+        shared : SharedFeatures, optional
+            Those of the same series, if other predictors read them too.
         """
         decoded: dict[str, Tensor] = {}
-        for i, (network, names, shares) in enumerate(self._parts(data_set)):
+        if shared is None:
+            shared = SharedFeatures()
+        for i, part in enumerate(self._parts(data_set)):
             if statics is None:
                 static = None
             else:
                 static = statics[i]
-            outputs = network(x, lengths, static, network.data_sets.index(data_set))
+            network = part.network
+            position = network.data_sets.index(data_set)
+            outputs = shared.outputs(network, part.key, x, lengths, static, position)
             for target, output in zip(network.target_list, outputs, strict=True):
                 name = target.task.name
-                if name not in names:
+                if name not in part.tasks:
                     continue
-                part = target(output)
-                if name in shares:
-                    part = shares[name] * part
+                own = target(output)
+                if name in part.shares:
+                    own = part.shares[name] * own
                 if name in decoded:
-                    part = decoded[name] + part
-                decoded[name] = part
+                    own = decoded[name] + own
+                decoded[name] = own
         calibrated: dict[str, Tensor] = self.calibration(decoded)
         return calibrated
 
@@ -310,16 +341,30 @@ class Predictor(nn.Module):
 
     def networks_for(self, data_set: str) -> list[tuple[Network, list[str]]]:
         """Return the networks that predict tasks of a data set, each with its tasks."""
-        return [(network, names) for network, names, _ in self._parts(data_set)]
+        return [(part.network, part.tasks) for part in self._parts(data_set)]
 
-    def _parts(
-        self, data_set: str
-    ) -> list[tuple[Network, list[str], dict[str, float]]]:
-        """Return the networks that predict tasks of a data set, with their tasks and shares."""
+    def encode_static(self, samples: Samples, data_set: str) -> list[np.ndarray | None]:
+        """Return the static inputs of samples as each network of `networks_for` reads them."""
+        known: dict[bytes, np.ndarray | None] = {}
+        statics = []
+        for network, _, _, key in self._parts(data_set):
+            if key in known:
+                statics.append(known[key])
+                continue
+            position = network.data_sets.index(data_set)
+            statics.append(network.encode_static(samples, position))
+            if key is not None:
+                known[key] = statics[-1]
+        return statics
+
+    def _parts(self, data_set: str) -> list[PartOfPrediction]:
+        """Return the networks that predict tasks of a data set."""
         parts = []
-        for (network, names), shares in zip(self.pairs, self.shares, strict=True):
+        for (network, names), shares, key in zip(
+            self.pairs, self.shares, self._keys, strict=True
+        ):
             if names and data_set in network.data_sets:
-                parts.append((network, names, shares))
+                parts.append(PartOfPrediction(network, names, shares, key))
         return parts
 
     @property
@@ -346,39 +391,3 @@ class Predictor(nn.Module):
             if name in names:
                 return network.target_list[network.names.index(name)]
         raise KeyError(name)
-
-
-class Head(nn.Sequential):
-    """From features to a task's raw output.
-
-    It starts as the best constant predictor, so that every loss starts at 1.
-
-    Parameters
-    ----------
-    n_features : int
-        Number of features.
-    target : Target
-        Gives the number of outputs and the best constant.
-    n_units : int, optional
-        Units of a hidden ReLU layer; None: the head is linear.
-    """
-
-    def __init__(
-        self, n_features: int, target: Target, n_units: int | None = None
-    ) -> None:
-        hidden: list[nn.Module] = []
-        if n_units is not None:
-            hidden = [nn.Linear(n_features, n_units), nn.ReLU()]
-        last = nn.Linear(n_units or n_features, target.n_outputs)
-        with torch.no_grad():
-            last.weight.zero_()
-            last.bias.copy_(target.bias)
-        super().__init__(*hidden, last)
-
-    @property
-    def linear(self) -> nn.Linear | None:
-        """The matrix of a linear head; None if there is a hidden layer."""
-        only = self[0]
-        if isinstance(only, nn.Linear) and len(self) == 1:
-            return only
-        return None
