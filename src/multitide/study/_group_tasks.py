@@ -16,7 +16,7 @@ from multitide.data._splitter import Splitter
 from multitide.engines._make_engine import make_engine
 from multitide.fitting._weighed import weighed_sets
 from multitide.study.design._protocol import make_protocol
-from multitide.study.design._resolve_arms import make_seeking_arm
+from multitide.study.design._seeking_arm import make_seeking_arm
 from multitide.study.grouping._grouping import Grouping
 from multitide.study.grouping._search import SEEDS, check_seekable, find_groups
 from multitide.study.runs._run_plan import run_resources

@@ -69,12 +69,12 @@ def add_seeds(
             reason = _settled(comparison)
             if reason or comparison.left_out:
                 break
-        told = reason or "the largest number of seeds was reached"
+        ended = reason or "the largest number of seeds was reached"
         if comparison.left_out or (not reason and number < len(LOOKS)):
-            told = "the budget ended"
+            ended = "the budget ended"
         words = (
             f"seeds were added until every verdict was settled, at most four times {n_seeds}; "
-            f"{told}, after {number} of {len(LOOKS)} looks. "
+            f"{ended}, after {number} of {len(LOOKS)} looks. "
             f"Intervals of {of_one:.1%} at each look make {confidence:.0%} in all (Pocock 1977)"
         )
         comparison = replace(

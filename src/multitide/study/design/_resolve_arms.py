@@ -7,10 +7,7 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import TypeGuard
 
-from sklearn.base import clone
-
 from multitide._checks import (
-    check_positive_int,
     check_type,
     gathering,
     one_of,
@@ -20,28 +17,26 @@ from multitide._checks import (
 from multitide._estimator import MultiTaskEstimator
 from multitide._registries import part_from_config
 from multitide.errors import ParameterError
-from multitide.fitting._recipe import make_recipe
 from multitide.sharing._sharing import check_named_tasks
 from multitide.study.design._arms import (
     ALONE,
     BY_NAME,
     GROUP_METHODS,
-    MOST_TASKS,
     Arm,
     Arms,
     ArmSpec,
     Groups,
-    Seek,
     Settings,
     sharing_of,
     sharing_settings,
 )
 from multitide.study.design._baselines import BASELINES, Baseline
 from multitide.study.design._mixture import Mixture
+from multitide.study.design._seeking_arm import make_seeking_arm
+from multitide.study.design._with_settings import with_settings
 
 PAIRS = "pairs"
 LEAVE_ONE_OUT = "leave_one_out"
-FEW_TASKS = 5  # up to this number, groups are found by training all pairs of tasks
 NO_DIVISIONS: Mapping[str, Groups] = MappingProxyType({})
 
 
@@ -99,65 +94,6 @@ def resolve_arms(
     return sorted(resolved, key=lambda arm: arm.name != reference)
 
 
-def make_seeking_arm(
-    name: str,
-    method: str,
-    settings: Mapping[str, object],
-    estimator: MultiTaskEstimator,
-    task_names: Sequence[str],
-) -> Arm:
-    """Return an arm whose groups are yet to be found.
-
-    Parameters
-    ----------
-    name : str
-    method : {"auto", "pairs", "affinity"}
-    settings : dict
-        Parameters of the estimator, and ``max_groups``.
-    estimator : MultiTaskEstimator
-    task_names : sequence of str
-
-    Raises
-    ------
-    ParameterError
-        If groups cannot be found in this way, or a setting is invalid.
-    """
-    where = f"`arms.{name}.groups`"
-    if not isinstance(method, str) or method not in GROUP_METHODS:
-        raise ParameterError(
-            f"{where} must be lists of task names or a "
-            f"method to find them, {one_of(GROUP_METHODS)}; "
-            f"got {method!r}.{suggest(str(method), GROUP_METHODS)}"
-        )
-    n_tasks = len(task_names)
-    if not 2 <= n_tasks <= MOST_TASKS:
-        raise ParameterError(
-            f"{where} must be lists of task names "
-            f"unless there are 2 to {MOST_TASKS} tasks; "
-            f"got {method!r} with {n_tasks} "
-            f"task{'s' if n_tasks != 1 else ''}."
-        )
-    options: Settings = sharing_settings(estimator) | dict(settings)
-    max_groups = options.pop("max_groups", None)
-    if max_groups is not None:
-        check_positive_int(f"arms.{name}.max_groups", max_groups)
-    learner = _with_settings(name, estimator, options)
-    sharing = sharing_of(learner)
-    if method == "affinity" and not sharing.gradients_meet:
-        raise ParameterError(
-            f"`arms.{name}.sharing` must have shared "
-            "parameters to find groups by 'affinity'; "
-            f"got {sharing!r}. Use groups='pairs'."
-        )
-    if method == "auto":
-        by_pairs = n_tasks <= FEW_TASKS or not sharing.gradients_meet
-        if by_pairs:
-            method = "pairs"
-        else:
-            method = "affinity"
-    return Arm(name, learner, (), seek=Seek(method, max_groups))
-
-
 class _Resolver:
     """Turns what the user wrote for one arm into the arm."""
 
@@ -200,7 +136,7 @@ class _Resolver:
                 name, given, settings, self._estimator, self._task_names
             )
         checked = _check_groups(name, given, self._task_names)
-        learner = _with_settings(name, self._estimator, settings)
+        learner = with_settings(name, self._estimator, settings)
         sharing = sharing_of(learner)
         check_named_tasks(sharing, self._task_names)
         networks: list[tuple[str, ...]] = []
@@ -228,7 +164,7 @@ class _Resolver:
         members = {}
         for member, spec in given.items():
             own = self._settings(f"{name}.members.{member}", spec)
-            members[str(member)] = _with_settings(
+            members[str(member)] = with_settings(
                 f"{name}.members.{member}", self._estimator, own
             )
         return Mixture(members)
@@ -298,11 +234,9 @@ def _specs_by_name(arms: Arms, reference: str) -> dict[str, ArmSpec]:
         )
     specs: dict[str, ArmSpec] = {}
     if isinstance(arms, Mapping):
-        specs = {}
         for name, spec in arms.items():
             specs[str(name)] = spec
     else:
-        specs = {}
         for name in arms:
             specs[str(name)] = name
     if reference == ALONE and ALONE not in specs:
@@ -332,43 +266,6 @@ def _make_baseline(name: str, settings: Settings) -> Baseline:
     part.check(f"arms.{name}")
     assert isinstance(part, Baseline)
     return part
-
-
-def _with_settings(
-    name: str, estimator: MultiTaskEstimator, settings: Settings
-) -> MultiTaskEstimator:
-    """Return a copy of the estimator with these parameters."""
-    fixed = ("tasks", "validation", "verbose")
-    known = []
-    for each in estimator.get_params(deep=False):
-        if each not in fixed:
-            known.append(each)
-    problems = []
-    for key in settings:
-        parameter = key.split("__")[0]
-        if parameter not in known:
-            near = suggest(parameter, [*known, "groups", "baseline", "members"])
-            problems.append(f"`arms.{name}` has no setting {key!r}.{near}")
-    raise_problems(problems)
-    learner: MultiTaskEstimator = clone(estimator)
-    try:
-        learner.set_params(
-            **{key: _as_tuple(key, value) for key, value in settings.items()}
-        )
-        make_recipe(learner.get_params(deep=False))
-    except ParameterError as error:
-        lines = []
-        for line in str(error).splitlines():
-            lines.append(f"`arms.{name}`: {line}")
-        raise ParameterError("\n".join(lines)) from error
-    return learner
-
-
-def _as_tuple(key: str, value: object) -> object:
-    """Return a list from a configuration file as the tuple that a part has."""
-    if isinstance(value, list) and "__" in key:
-        return tuple(value)
-    return value
 
 
 def _check_groups(name: str, groups: object, task_names: Sequence[str]) -> Groups:
