@@ -5,8 +5,9 @@
 
 No test set is read. The validation rows of each case stand in for one, and the default holds out
 validation rows of its own among the training rows. One fit per case and seed grows all parts: the
-network, boosted trees (for few labels also with large leaves) and extra trees, and the trees once
-more on its training and validation rows. Each arm then weights some of these parts as the default
+network, boosted trees (for few labels also with large leaves) and extra trees on statistics (also
+with the values of steps) and on quantiles, and the trees once more on its training and validation
+rows. Each arm then weights some of these parts as the default
 does, by what they predicted for the held-out rows before they were grown again. Losses are in
 units of the trivial loss. The predictions of the parts stay in ``--folder``. ``--rules`` compares
 rules for the weights (see ``weight_rules.py``) of the default's parts instead, with trees grown
@@ -32,6 +33,7 @@ from kept_fits import fits_of_default, keep, kept
 from weight_rules import RULES, Rule
 
 from multitide import MultiTaskEstimator, Samples, _plan_fit
+from multitide.backbones import Trees
 from multitide.fitting import _auto_backbone
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._task_group import TaskGroup
@@ -41,30 +43,46 @@ from multitide.network._network import Network, Predictor
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Target
 
-EXTRA, STEPS = "extra trees", "extra trees, steps"
+EXTRA, STEPS, QUANTILES = "extra trees", "extra trees, steps", "extra trees, quantiles"
 BOOSTED = ("network", "boosting", "leaves")
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """Parts, and whether their trees are grown again on all rows."""
+    """Parts, and which of them are fitted again on all rows: none, the trees, or all."""
 
     parts: tuple[str, ...]
     again: bool
+    network_again: bool = False
+
+    def uses_again(self, part: str) -> bool:
+        """Return whether the arm has the part that was fitted again."""
+        if part == "network":
+            return self.network_again
+        return self.again
 
 
 ARMS = {
     "network": Arm(("network",), again=False),
+    "network, again": Arm(("network",), again=True, network_again=True),
     "boosting": Arm(("boosting",), again=False),
     "boosting, again": Arm(("boosting",), again=True),
     EXTRA: Arm((EXTRA,), again=False),
     f"{EXTRA}, again": Arm((EXTRA,), again=True),
     STEPS: Arm((STEPS,), again=False),
+    f"{QUANTILES}, again": Arm((QUANTILES,), again=True),
     "network, boosting": Arm(BOOSTED, again=False),
     "network, boosting; again": Arm(BOOSTED, again=True),
     f"network, boosting, {EXTRA}": Arm((*BOOSTED, EXTRA), again=False),
     f"network, boosting, {EXTRA}; again": Arm((*BOOSTED, EXTRA), again=True),
+    f"network, boosting, {EXTRA}; network again too": Arm(
+        (*BOOSTED, EXTRA), again=True, network_again=True
+    ),
     f"network, boosting, {STEPS}; again": Arm((*BOOSTED, STEPS), again=True),
+    f"network, boosting, {QUANTILES}; again": Arm((*BOOSTED, QUANTILES), again=True),
+    f"network, boosting, {EXTRA} of both kinds; again": Arm(
+        (*BOOSTED, EXTRA, QUANTILES), again=True
+    ),
     f"boosting, {EXTRA}; again": Arm(("boosting", "leaves", EXTRA), again=True),
 }
 
@@ -104,13 +122,10 @@ def all_parts() -> Iterator[None]:
         first = grown[0]
         n_channels = data[0].samples.n_channels
         forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)
-        for steps in sorted({forest.steps, True}):
-            trees = dataclasses.replace(forest, steps=steps)
+        of_quantiles = Trees(n_trees=forest.n_trees, steps=forest.steps)
+        for trees in (forest, dataclasses.replace(forest, steps=True), of_quantiles):
             changed = dataclasses.replace(first.recipe, backbone=trees)
             grown.append(TaskGroup(data, first.tasks, changed))
-        for group in grown:
-            training = dataclasses.replace(group.recipe.training, refit=True)
-            group.recipe = dataclasses.replace(group.recipe, training=training)
         return grown
 
     with mock.patch.object(_plan_fit, "tree_groups", more):
@@ -121,7 +136,11 @@ def train(case: Case, seed: int) -> tuple[dict[str, Target], dict[str, Trained]]
     """Fit all parts, and return the targets and the predictions of the parts."""
     split = case.splits[0]
     estimator = MultiTaskEstimator(
-        case.tasks, validation=case.rule, random_state=seed, verbose=0
+        case.tasks,
+        training={"refit": True},
+        validation=case.rule,
+        random_state=seed,
+        verbose=0,
     )
     with all_parts(), fits_of_default() as fits:
         estimator.fit(case.samples[split.train])
@@ -155,7 +174,8 @@ def names_of(fits: list[GroupFit]) -> list[str]:
         if fit.is_trained:
             names.append("network")
         elif fit.name.startswith("extra_trees"):
-            names.append(STEPS if EXTRA in names else EXTRA)
+            n_forests = sum(name.startswith(EXTRA) for name in names)
+            names.append((EXTRA, STEPS, QUANTILES)[n_forests])
         else:
             names.append("leaves" if "leaves" in fit.name else "boosting")
     return names
@@ -165,18 +185,20 @@ def loss_of(
     arm: Arm, task: str, target: Target, parts: dict[str, Trained], outer: Samples
 ) -> float:
     """Return the mean loss of an arm on the outer rows; NaN without its parts."""
-    own = []
+    own = {}
     for name in arm.parts:
         if name in parts and task in parts[name].held_out:
-            own.append(parts[name])
+            own[name] = parts[name]
     if not own:
         return float("nan")
     weights = [1.0]
     if len(own) > 1:
-        weights, _ = shares_of_fits([part.held_out[task] for part in own], seed=0)
-    decoded = np.zeros(own[0].outer[task].shape)
-    for weight, part in zip(weights, own, strict=True):
-        decoded += weight * (part.again if arm.again else part.outer)[task]
+        held_out = [part.held_out[task] for part in own.values()]
+        weights, _ = shares_of_fits(held_out, seed=0)
+    decoded = 0.0
+    for weight, (name, part) in zip(weights, own.items(), strict=True):
+        predicted = part.again if arm.uses_again(name) else part.outer
+        decoded = decoded + weight * predicted[task]
     truth = target.truth(outer.y[target.task.columns])
     return float(np.nanmean(target.decoded_losses(truth, decoded)))
 

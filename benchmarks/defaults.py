@@ -53,6 +53,13 @@ SMALL_GRU = BASE | {
     "averaging": 0.99,
     "weight_decay": 0.1,
 }
+# As configs/physionet2012.toml.
+CAREFUL_GRU = SMALL_GRU | {
+    "backbone": {"name": "gru", "num_layers": 1, "hidden_size": 64, "dropout": 0.6},
+    "weight_decay": 0.3,
+    "gaps": True,
+}
+FEW_BINS = ({"name": "piecewise_linear", "n_bins": 4},)
 ENCODED = LONG | {"encodings": DIFFERENCE_AND_BINS}
 
 
@@ -101,6 +108,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, small gru, gaps": SMALL_GRU | {"gaps": True},
     "1500 steps, small gru, encoded, gaps": SMALL_GRU
     | {"gaps": True, "encodings": DIFFERENCE_AND_BINS},
+    "1500 steps, careful gru": CAREFUL_GRU,
+    "1500 steps, careful gru, bins": CAREFUL_GRU | {"encodings": FEW_BINS},
     "12 epochs": BASE | {"epochs": 12},
     "12 epochs, gru, encoded": BASE
     | {"epochs": 12, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
