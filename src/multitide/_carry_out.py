@@ -67,8 +67,8 @@ def carry_out(
             for data in plan.data:
                 data_sets.append(replace(data, samples=vectors[data.name]))
             plan.check_memory()
-        # Trees first: an error or Ctrl-C in them loses no training.
-        groups = [*plan.tree_groups, *plan.groups]
+        # What takes seconds comes first: an error or Ctrl-C in it loses no training.
+        groups = [*plan.extra_groups, *plan.groups]
         fitted = fit_model(groups, callbacks, plan.source, store)
         if recipe.training.calibrate != "none":
             device = resolve_device(recipe.device)

@@ -109,7 +109,7 @@ def _identity(plan: FitPlan, callbacks: Sequence[Callback]) -> dict[str, str]:
         rows.update(data.split.calibration.tobytes() + b"|")
     identity["start"] = _of_source(plan.source)
     networks = []
-    for group in [*plan.tree_groups, *plan.groups]:
+    for group in [*plan.extra_groups, *plan.groups]:
         networks.append((group.names, group.recipe.backbone, group.recipe.max_epochs))
     identity["networks"] = _plain(networks)
     with_state = []

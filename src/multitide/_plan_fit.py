@@ -14,7 +14,7 @@ from multitide.backbones._trees import Trees
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
-from multitide.fitting._auto_backbone import network_for, tree_groups, with_refit
+from multitide.fitting._auto_backbone import extra_groups, network_for, with_refit
 from multitide.fitting._check_together import check_together
 from multitide.fitting._data_sets import resolve_shared_tasks, split_data_sets
 from multitide.fitting._decide import check_rules
@@ -53,8 +53,8 @@ class FitPlan:
         The model that training starts from.
     groups : list of TaskGroup
         The tasks that are trained together, with their labels.
-    tree_groups : list of TaskGroup
-        The tasks for which "auto" also grows trees.
+    extra_groups : list of TaskGroup
+        The tasks for which "auto" also grows trees or solves linear heads.
     memory : MemoryEstimate or None
         None if the length of the vectors is not known before a representation is fitted.
     """
@@ -64,7 +64,7 @@ class FitPlan:
     data: list[SplitData]
     source: Source | None
     groups: list[TaskGroup]
-    tree_groups: list[TaskGroup]
+    extra_groups: list[TaskGroup]
     memory: MemoryEstimate | None
 
     def on(self, samples: Mapping[str, Samples]) -> FitPlan:
@@ -135,13 +135,13 @@ def plan_fit(
     for group in groups:
         _check_phases(group, source)
         _announce_positive(group)
-    trees = tree_groups(params, recipe, groups, data, source)
+    extra = extra_groups(params, recipe, groups, data, source)
     memory = None
     network_groups = _of_network(groups, recipe)
     if network_groups:
-        memory = estimate_memory([*trees, *network_groups], recipe)
+        memory = estimate_memory([*extra, *network_groups], recipe)
         check_depth(network_groups[0].sketch(), recipe.training.freeze)
-    return FitPlan(recipe, tasks, data, source, groups, trees, memory)
+    return FitPlan(recipe, tasks, data, source, groups, extra, memory)
 
 
 def _announce_positive(group: TaskGroup) -> None:

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from makers import make_samples
+from multitide.backbones._rocket_kernels import NAMES, RocketKernels, draw_kernels
+from multitide.backbones._rocket_pooling import fraction_above
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
 from multitide.representations import MiniRocket
-from multitide.representations._rocket_kernels import NAMES, RocketKernels, draw_kernels
-from multitide.representations._rocket_pooling import fraction_above
 from paper_features import kernel_values, kernels_of
 from refusals import refused
 

@@ -19,6 +19,7 @@ from multitide.backbones._linear import Linear
 from multitide.backbones._lstm import LSTM
 from multitide.backbones._lstm_fcn import LSTMFCN
 from multitide.backbones._rnn import RNN
+from multitide.backbones._rocket import Rocket
 from multitide.backbones._trees import Trees
 
 BACKBONES: dict[str, type[Backbone]] = {
@@ -31,6 +32,7 @@ BACKBONES: dict[str, type[Backbone]] = {
     "fc": FC,
     "inception_time": InceptionTime,
     "linear": Linear,
+    "rocket": Rocket,
     "trees": Trees,
 }
 
@@ -51,5 +53,6 @@ __all__ = [
     "InceptionTime",
     "Linear",
     "Pooling",
+    "Rocket",
     "Trees",
 ]

@@ -38,6 +38,15 @@ class BackboneModule(nn.Module, ABC):
 
     n_features: int
 
+    def fit(self, x: Tensor, lengths: Tensor | None = None) -> None:
+        """Learn from scaled training series what gradients do not train; by default nothing.
+
+        Parameters
+        ----------
+        x, lengths
+            As in `forward`.
+        """
+
     @abstractmethod
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Encode a batch of series.

@@ -1,4 +1,4 @@
-"""What ``backbone="auto"`` stands for: a network for all tasks, and boosted trees beside it."""
+"""What ``backbone="auto"`` stands for: a network for all tasks, and other learners beside it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from multitide.backbones._backbone import Backbone
+from multitide.backbones._convolution_features import KERNEL
 from multitide.backbones._fc import FC
 from multitide.backbones._gru import GRU
 from multitide.backbones._lstm_fcn import LSTMFCN
+from multitide.backbones._rocket import Rocket
 from multitide.backbones._trees import Trees
 from multitide.balancing._uniform import Uniform
 from multitide.data._blocks import blocks_of
@@ -22,8 +25,9 @@ from multitide.fitting._grow_trees import is_growable, n_boosted
 from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._warm_start import Source
+from multitide.representations._line import is_solvable
 from multitide.sharing import Hard, NoSharing
-from multitide.tasks import Task
+from multitide.tasks import Target, Task
 
 logger = logging.getLogger("multitide")
 
@@ -42,8 +46,10 @@ FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 # With fewer labels the leaves of boosted trees are small (see `fitting/_grow_trees.py`), which some
 # tasks need and others overfit: trees with leaves of this number of rows are grown beside them.
 FEW_LABELS, LARGE_LEAF = 400, 20
-# Tasks with fewer labels than this also have a forest, which averages out what boosting overfits.
+# Tasks with fewer labels than this also have a forest, which averages out what boosting overfits,
+# and linear heads on convolutions, which read shapes without a network that has to learn them.
 LABELS_OF_FOREST = 2_000
+KERNEL_FEATURES = 5_000  # twice as many take twice the time and are not better
 # Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
 # takes the place of boosted trees for tasks with more than so many.
 MOST_BOOSTED = 5
@@ -166,19 +172,20 @@ def forest_for_many(n_rows: int, n_channels: int) -> Trees:
     )
 
 
-def tree_groups(
+def extra_groups(
     params: Mapping[str, object],
     recipe: Recipe,
     groups: Sequence[TaskGroup],
     data: Sequence[SplitData],
     source: Source | None,
 ) -> list[TaskGroup]:
-    """Return the groups of the tasks that "auto" also grows trees for; none if there are none.
+    """Return the groups of the tasks that "auto" also fits without a training loop, if any.
 
-    Tasks with few labels have a forest too, and with very few a second group of boosted trees with
-    larger leaves. Tasks with many labels or steps have a forest in place of boosted trees. The
-    validation set chooses the weights of the network and of the trees. Trees share nothing, so that
-    they are left out where the user has chosen how the tasks share.
+    Every task has boosted trees. Tasks with few labels have a forest and linear heads on
+    convolutions too, and with very few a second group of boosted trees with larger leaves. Tasks
+    with many labels or steps have a forest in place of boosted trees. The validation set chooses
+    the weights of all. These learners share nothing, so that they are left out where the user has
+    chosen how the tasks share.
 
     Parameters
     ----------
@@ -197,8 +204,9 @@ def tree_groups(
         return []
     if _shares_by_choice(recipe) or recipe.inputs.representation is not None:
         return []
-    n_channels = data[0].samples.n_channels
-    if n_channels > MOST_CHANNELS:
+    if data[0].samples.n_channels > MOST_CHANNELS:
+        return []
+    if not all(group.has_validation for group in groups):
         return []
     inputs = dataclasses.replace(
         make_recipe(params).inputs,  # without those of the GRU
@@ -207,7 +215,17 @@ def tree_groups(
         elapsed=False,
         encodings=(),
     )
-    recipe = dataclasses.replace(recipe, inputs=inputs)
+    of_trees = dataclasses.replace(recipe, inputs=inputs)
+    grown = _tree_groups(of_trees, groups, data)
+    inputs = dataclasses.replace(inputs, pool=recipe.inputs.pool)
+    solved = dataclasses.replace(recipe, inputs=inputs)
+    return [*grown, *_rocket_groups(solved, groups, data)]
+
+
+def _tree_groups(
+    recipe: Recipe, groups: Sequence[TaskGroup], data: Sequence[SplitData]
+) -> list[TaskGroup]:
+    n_channels = data[0].samples.n_channels
     n_rows = max(group.n_rows for group in groups)
     boosted = boosted_trees(n_rows, n_channels)
     by_boosting, by_forest = _growable_tasks(groups)
@@ -215,15 +233,32 @@ def tree_groups(
     if by_boosting:
         group = TaskGroup(data, by_boosting, _with(recipe, boosted))
         grown.append(group)
-        few = _tasks_with_few_labels(group, FEW_LABELS, "boosting")
+        few = _with_few_labels([group], FEW_LABELS)
         if few:
             careful = _with(recipe, with_large_leaves(boosted))
-            grown.append(TaskGroup(data, few, careful))
-        by_forest += _tasks_with_few_labels(group, LABELS_OF_FOREST, "extra_trees")
+            grown.append(TaskGroup(data, _tasks_of(few), careful))
+        for target in _with_few_labels([group], LABELS_OF_FOREST):
+            if is_growable(target, "extra_trees"):
+                by_forest.append(target.task)
     if by_forest:
         forest = forest_for_many(n_rows, n_channels)
         grown.append(TaskGroup(data, by_forest, _with(recipe, forest)))
     return grown
+
+
+def _rocket_groups(
+    recipe: Recipe, groups: Sequence[TaskGroup], data: Sequence[SplitData]
+) -> list[TaskGroup]:
+    """Return the group of the tasks that also have linear heads on convolutions, if any."""
+    solvable = []
+    for target in _with_few_labels(groups, LABELS_OF_FOREST):
+        if is_solvable(target):
+            solvable.append(target)
+    n_steps = data[0].samples.n_timepoints // (recipe.inputs.pool or 1)
+    if not solvable or n_steps < KERNEL:
+        return []
+    rocket = Rocket(n_features=KERNEL_FEATURES, kernel_seed=recipe.seed % 2**31)
+    return [TaskGroup(data, _tasks_of(solvable), _with(recipe, rocket))]
 
 
 def boosts_many(groups: Sequence[TaskGroup]) -> bool:
@@ -236,27 +271,29 @@ def boosts_many(groups: Sequence[TaskGroup]) -> bool:
     return most > MOST_BOOSTED
 
 
-def _with(recipe: Recipe, trees: Trees) -> Recipe:
-    return dataclasses.replace(recipe, backbone=trees)
+def _with(recipe: Recipe, backbone: Backbone) -> Recipe:
+    return dataclasses.replace(recipe, backbone=backbone)
 
 
-def _tasks_with_few_labels(group: TaskGroup, n: int, kind: str) -> list[Task]:
-    """Return the tasks with fewer than `n` training labels for which trees of a kind can grow."""
-    n_labelled = group.n_labelled()
+def _with_few_labels(groups: Sequence[TaskGroup], n: int) -> list[Target]:
+    """Return the targets with fewer than `n` training labels."""
     few = []
-    for target in group.targets:
-        task = target.task
-        if n_labelled[task.name]["train"] < n and is_growable(target, kind):
-            few.append(task)
+    for group in groups:
+        n_labelled = group.n_labelled()
+        for target in group.targets:
+            if n_labelled[target.task.name]["train"] < n:
+                few.append(target)
     return few
 
 
+def _tasks_of(targets: Sequence[Target]) -> list[Task]:
+    return [target.task for target in targets]
+
+
 def _growable_tasks(groups: Sequence[TaskGroup]) -> tuple[list[Task], list[Task]]:
-    """Return the tasks for boosted trees and for a forest, if a validation set can choose."""
+    """Return the tasks for boosted trees and for a forest."""
     by_boosting, by_forest = [], []
     for group in groups:
-        if not group.has_validation:
-            continue
         for target in group.targets:
             if not is_growable(target, "boosting"):
                 continue

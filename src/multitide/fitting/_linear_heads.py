@@ -30,12 +30,15 @@ from multitide.tasks import Target
 from multitide.training._callbacks import HistoryRow
 
 logger = logging.getLogger("multitide")
+# What is drawn from single series would not change with more of them.
+MOST_DRAWN = 4096
 
 
 class LinearFit:
     """The heads of one group of tasks, each fitted to its labelled rows in closed form.
 
-    It takes the place of :class:`~multitide.fitting._phases.Phases` for the backbone "linear".
+    It takes the place of :class:`~multitide.fitting._phases.Phases` for the backbones "linear" and
+    "rocket".
 
     Parameters
     ----------
@@ -72,17 +75,30 @@ class LinearFit:
         else:
             validation = data.validation.index
         network = group.make_network().eval()
+        self._draw(network, data.train.index)
         self._solve(network, data.train.index, validation)
         seconds = time.perf_counter() - started
         self.history = self._losses(network, "train", data.train.index, seconds)
         if validation is not None:
             self.history += self._losses(network, "validation", validation, seconds)
         self.before_refit = [network], [group.names]
-        if group.recipe.training.refit is True and validation is not None:
+        if group.recipe.training.refit in (True, "trees") and validation is not None:
             network = group.make_network_on_all_rows().eval()
-            self._solve(network, data.all_for_training().train.index, None)
+            rows = data.all_for_training().train.index
+            self._draw(network, rows)
+            self._solve(network, rows, None)
         self.seconds = time.perf_counter() - started
         return [network], [group.names]
+
+    @torch.no_grad()
+    def _draw(self, network: Network, rows: np.ndarray) -> None:
+        """Let the backbone draw from training series what it draws from series."""
+        (data,) = self._group.data
+        n_drawn = min(len(rows), MOST_DRAWN)
+        rows = rows[np.linspace(0, len(rows) - 1, n_drawn).astype(np.int64)]
+        x = torch.from_numpy(np.ascontiguousarray(data.samples.gather(rows)))
+        lengths = torch.from_numpy(data.samples.lengths[rows])
+        network.fit_backbone(x, lengths)
 
     def _solve(
         self, network: Network, train: np.ndarray, validation: np.ndarray | None

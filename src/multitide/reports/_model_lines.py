@@ -57,8 +57,8 @@ def training_sentences(model: Model) -> list[str]:
         )
     elif refit == "trees":
         sentences.append(
-            "Trees, if there are any, were then grown again on training and validation set, with "
-            "the settings that the validation set had chosen."
+            "Trees and solved linear heads, if there are any, were then fitted again on training "
+            "and validation set, with the settings that the validation set had chosen."
         )
     epochs = markdown(best_epochs(model))
     sentences += [

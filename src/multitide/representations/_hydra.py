@@ -12,13 +12,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from multitide.backbones._convolution_features import KERNEL, ConvolutionFeatures
 from multitide.encodings._inputs import Impute
 from multitide.encodings._scaling import Scale
-from multitide.representations._convolution_features import (
-    KERNEL,
-    ConvolutionFeatures,
-    ConvolutionRepresentation,
-)
+from multitide.representations._convolution_features import ConvolutionRepresentation
 
 MOST_CHANNELS = 8  # per group
 # Where a series is constant, all values are 0 but for rounding, and no kernel is the smallest.

@@ -85,6 +85,13 @@ class Scales:
         return Line(weights, line.bias - self.center @ weights)
 
 
+def is_solvable(target: Target) -> bool:
+    """Return whether a target is a classification or a regression of one number."""
+    if isinstance(target, RegressionTarget):
+        return target.n_outputs == 1
+    return isinstance(target, ClassificationTarget)
+
+
 def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> None:
     """Raise unless each target is a classification or a regression of one number.
 
@@ -101,11 +108,12 @@ def check_solvable(targets: Iterable[Target], heads: str = "linear heads") -> No
     """
     unsolvable = []
     for target in targets:
-        written = f"{target.task.name!r} ({target.task.kind})"
-        if not isinstance(target, (ClassificationTarget, RegressionTarget)):
-            unsolvable.append(written)
-        elif isinstance(target, RegressionTarget) and target.n_outputs > 1:
-            unsolvable.append(f"{target.task.name!r} ({target.task.kind}, quantiles)")
+        if is_solvable(target):
+            continue
+        kind = target.task.kind
+        if isinstance(target, RegressionTarget):
+            kind = f"{kind}, quantiles"
+        unsolvable.append(f"{target.task.name!r} ({kind})")
     if unsolvable:
         raise ParameterError(
             "`tasks` must be classifications or "

@@ -9,14 +9,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from multitide.backbones._convolution_features import KERNEL
+from multitide.backbones._rocket_kernels import RocketKernels, draw_kernels
+from multitide.backbones._rocket_pooling import fraction_above
 from multitide.encodings._inputs import Impute
 from multitide.encodings._scaling import Scale
-from multitide.representations._convolution_features import (
-    KERNEL,
-    ConvolutionRepresentation,
-)
-from multitide.representations._rocket_kernels import RocketKernels, draw_kernels
-from multitide.representations._rocket_pooling import fraction_above
+from multitide.representations._convolution_features import ConvolutionRepresentation
 
 
 @dataclass

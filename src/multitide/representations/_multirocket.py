@@ -11,19 +11,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from multitide.encodings._inputs import Impute
-from multitide.encodings._scaling import Scale
-from multitide.representations._convolution_features import (
-    KERNEL,
-    ConvolutionFeatures,
-    ConvolutionRepresentation,
-)
-from multitide.representations._rocket_kernels import (
+from multitide.backbones._convolution_features import KERNEL, ConvolutionFeatures
+from multitide.backbones._rocket_kernels import (
     N_KERNELS,
     RocketKernels,
     draw_kernels,
 )
-from multitide.representations._rocket_pooling import four_operators
+from multitide.backbones._rocket_pooling import four_operators
+from multitide.encodings._inputs import Impute
+from multitide.encodings._scaling import Scale
+from multitide.representations._convolution_features import ConvolutionRepresentation
 from multitide.representations._with_prefix import with_prefix
 
 N_OPERATORS = 4

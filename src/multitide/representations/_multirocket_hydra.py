@@ -11,20 +11,17 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from multitide.backbones._convolution_features import KERNEL, ConvolutionFeatures
+from multitide.backbones._rocket_kernels import N_KERNELS
 from multitide.encodings._inputs import Impute
 from multitide.encodings._scaling import Scale
-from multitide.representations._convolution_features import (
-    KERNEL,
-    ConvolutionFeatures,
-    ConvolutionRepresentation,
-)
+from multitide.representations._convolution_features import ConvolutionRepresentation
 from multitide.representations._hydra import Hydra, HydraFeatures
 from multitide.representations._multirocket import (
     PER_BIAS,
     MultiRocket,
     MultiRocketFeatures,
 )
-from multitide.representations._rocket_kernels import N_KERNELS
 from multitide.representations._with_prefix import with_prefix
 
 MULTIROCKET, HYDRA = "multirocket.", "hydra."

@@ -44,9 +44,10 @@ class Training(Part):
     refit : {"auto", "trees"} or bool, default="auto"
         What is fitted again on the training and the validation set, with the choices that the
         validation set has made. True: everything; a network is trained for the chosen number of
-        epochs. "trees": only trees, which takes seconds. "auto": the trees of ``backbone="auto"``,
-        unless you give validation samples of your own to ``fit``, which then stay unseen. Metrics
-        on the validation set, weights, calibration and thresholds remain those of the first fit.
+        epochs. "trees": only trees and linear heads that are solved, which takes seconds. "auto":
+        those of ``backbone="auto"``, unless you give validation samples of your own to ``fit``,
+        which then stay unseen. Metrics on the validation set, weights, calibration and thresholds
+        remain those of the first fit.
     pretrain : tuple of str, default=()
         Tasks to train first, without the others. The network is then fine-tuned on all tasks and
         keeps the heads of the first.

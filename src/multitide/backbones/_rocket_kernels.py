@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from multitide.representations._convolution_features import KERNEL, ConvolutionFeatures
+from multitide.backbones._convolution_features import KERNEL, ConvolutionFeatures
 
 # The steps of each kernel with the weight 2; the other six have the weight -1.
 TAPS = torch.tensor(list(combinations(range(KERNEL), 3)))
@@ -25,8 +25,9 @@ NAMES = (
     "n_features_per_dilation",
     "biases",
 )
-# Values minus biases, (batch, kernels, biases, time), to (batch, operators, kernels, biases).
-Pooling: TypeAlias = Callable[[Tensor], Tensor]
+# Values minus biases, (batch, kernels, biases, time), to (batch, operators, kernels, biases); the
+# numbers of steps that count follow if series end at different steps.
+Pooling: TypeAlias = Callable[..., Tensor]
 
 
 class RocketKernels(ConvolutionFeatures):
@@ -103,14 +104,19 @@ class RocketKernels(ConvolutionFeatures):
         """Number of values minus biases per step of a series, at one dilation."""
         return N_KERNELS * max(self._n_biases)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return the features, by operator, dilation, kernel and bias."""
+    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the features, by operator, dilation, kernel and bias.
+
+        `lengths` (batch,) are needed if series are followed by zeros; only some poolings support
+        this.
+        """
         pooled = []
         start = 0
         for index, n_biases in enumerate(self._n_biases):
             end = start + N_KERNELS * n_biases
             biases = self.biases[start:end].reshape(N_KERNELS, n_biases, 1)
-            pooled.append(self._pool(index, self._summed_channels(x, index), biases))
+            summed = self._summed_channels(x, index)
+            pooled.append(self._pool(index, summed, biases, lengths))
             start = end
         return torch.cat(pooled, dim=2).flatten(1)
 
@@ -126,16 +132,25 @@ class RocketKernels(ConvolutionFeatures):
                 summed[:, :count] += x.index_select(1, channels[n, :count])
         return summed
 
-    def _pool(self, index: int, summed: Tensor, biases: Tensor) -> Tensor:
+    def _pool(
+        self, index: int, summed: Tensor, biases: Tensor, lengths: Tensor | None
+    ) -> Tensor:
         dilation = self._dilations[index]
         values = convolve(summed, self.places[index], self.taps, dilation)
         padding = KERNEL // 2 * dilation
         halves: list[Tensor] = []
         for parity in (0, 1):
             half = values[:, parity::2]
+            ends = lengths
             if (index + parity) % 2:
                 half = half[:, :, padding:-padding]
-            halves.append(self._pooling(half[:, :, None] - biases[parity::2]))
+                if lengths is not None:
+                    ends = lengths - 2 * padding
+            above = half[:, :, None] - biases[parity::2]
+            if ends is None:
+                halves.append(self._pooling(above))
+            else:
+                halves.append(self._pooling(above, ends))
         return torch.stack(halves, dim=3).flatten(2)
 
 
@@ -195,8 +210,24 @@ def draw_kernels(
     -----
     The draws are those of aeon 1.6.
     """
-    _, n_channels, n_steps = x.shape
-    dilations, n_biases = _dilations(n_steps, n_features // N_KERNELS, max_dilations)
+    drawn = draw_channels(
+        x.shape[1], x.shape[2], n_features, max_dilations, random_state
+    )
+    drawn["biases"] = draw_biases(x, drawn, random_state)
+    return drawn
+
+
+def draw_channels(
+    n_channels: int,
+    n_timepoints: int,
+    n_features: int,
+    max_dilations: int,
+    random_state: int,
+) -> dict[str, np.ndarray]:
+    """Draw the channels of kernels; all biases are zero. See :func:`draw_kernels`."""
+    dilations, n_biases = _dilations(
+        n_timepoints, n_features // N_KERNELS, max_dilations
+    )
     generator = np.random.RandomState(random_state)
     most = np.log2(min(n_channels, KERNEL) + 1)
     n_combinations = N_KERNELS * len(dilations)
@@ -204,14 +235,13 @@ def draw_kernels(
     channels = []
     for count in counts:
         channels.append(generator.choice(n_channels, count, replace=False))
-    drawn = {
+    return {
         "n_channels_per_kernel": counts,
         "channel_indices": np.concatenate(channels).astype(np.int32),
         "dilations": dilations,
         "n_features_per_dilation": n_biases,
+        "biases": np.zeros(N_KERNELS * int(n_biases.sum()), dtype=np.float32),
     }
-    drawn["biases"] = _biases(x, drawn, random_state)
-    return drawn
 
 
 def _dilations(
@@ -228,10 +258,13 @@ def _dilations(
     return dilations, counts
 
 
-def _biases(
+def draw_biases(
     x: np.ndarray, drawn: Mapping[str, np.ndarray], random_state: int
 ) -> np.ndarray:
-    """Return quantiles of each kernel's values on one series, by dilation and kernel."""
+    """Return quantiles of each kernel's values on one series, by dilation and kernel.
+
+    `x` (n_samples, n_channels, time) are training series.
+    """
     generator = np.random.RandomState(random_state)
     table = _channel_table(drawn)
     n_biases = drawn["n_features_per_dilation"].tolist()

@@ -12,19 +12,27 @@ from multitide.backbones._imputation import last_measured_by_count
 MOST_SHORT = 2**15
 
 
-def fraction_above(z: Tensor) -> Tensor:
+def fraction_above(z: Tensor, lengths: Tensor | None = None) -> Tensor:
     """Return PPV, the fraction of time above the bias.
 
     Parameters
     ----------
     z : Tensor, shape (batch, kernels, biases, time)
         Values minus biases. It is overwritten, which takes half of the time.
+    lengths : Tensor of int64, shape (batch,), optional
+        How many steps of each series count. Default: all.
 
     Returns
     -------
     Tensor, shape (batch, 1, kernels, biases)
     """
-    return z.sign_().clamp_(min=0).mean(dim=-1)[:, None]
+    above = z.sign_().clamp_(min=0)
+    if lengths is None:
+        return above.mean(dim=-1)[:, None]
+    steps = torch.arange(z.shape[-1], device=z.device)
+    counts = (steps < lengths[:, None])[:, None, None]
+    n_above = above.mul_(counts).sum(dim=-1)
+    return (n_above / lengths[:, None, None])[:, None]
 
 
 def four_operators(z: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multitide.representations import _rocket_pooling
-from multitide.representations._rocket_pooling import four_operators, longest_stretch
+from multitide.backbones import _rocket_pooling
+from multitide.backbones._rocket_pooling import four_operators, longest_stretch
 
 
 def largest_distance(below: list[bool]) -> int:
