@@ -1,17 +1,17 @@
 """Which parts should the default have, and should its trees be grown again on all rows?
 
-    python benchmarks/default_parts.py [CASE ...] [--seeds 1] [--rules RULE ...]
+    python benchmarks/default_parts.py [CASE ...] [--seeds 1] [--rows N] [--rules RULE ...]
         [--folder runs/default_parts]
 
 No test set is read. The validation rows of each case stand in for one, and the default holds out
 validation rows of its own among the training rows. One fit per case and seed grows all parts: the
 network, boosted trees (for few labels also with large leaves) and extra trees on statistics (also
 with the values of steps) and on quantiles, and the trees once more on its training and validation
-rows. Each arm then weights some of these parts as the default
-does, by what they predicted for the held-out rows before they were grown again. Losses are in
-units of the trivial loss. The predictions of the parts stay in ``--folder``. ``--rules`` compares
-rules for the weights (see ``weight_rules.py``) of the default's parts instead, with trees grown
-again.
+rows; linear heads on convolutions too. Each arm then weights some of these parts as the default
+does, by what they predicted for the held-out rows before they were grown again. Losses are in units
+of the trivial loss. The predictions of the parts stay in ``--folder``. ``--rows`` fits only so many
+random training rows, to see what very few labels need. ``--rules`` compares rules for the weights
+(see ``weight_rules.py``) of the default's parts instead, with trees grown again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kept_fits import fits_of_default, keep, kept
 from weight_rules import RULES, Rule
 
 from multitide import MultiTaskEstimator, Samples, _plan_fit
-from multitide.backbones import Trees
+from multitide.backbones import Rocket, Trees
 from multitide.fitting import _auto_backbone
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._task_group import TaskGroup
@@ -44,6 +44,7 @@ from multitide.reports._pages import markdown_table
 from multitide.tasks import Target
 
 EXTRA, STEPS, QUANTILES = "extra trees", "extra trees, steps", "extra trees, quantiles"
+ROCKET = "rocket"
 BOOSTED = ("network", "boosting", "leaves")
 
 
@@ -70,6 +71,8 @@ ARMS = {
     EXTRA: Arm((EXTRA,), again=False),
     f"{EXTRA}, again": Arm((EXTRA,), again=True),
     STEPS: Arm((STEPS,), again=False),
+    ROCKET: Arm((ROCKET,), again=False),
+    f"{ROCKET}, again": Arm((ROCKET,), again=True),
     f"{QUANTILES}, again": Arm((QUANTILES,), again=True),
     "network, boosting": Arm(BOOSTED, again=False),
     "network, boosting; again": Arm(BOOSTED, again=True),
@@ -82,6 +85,12 @@ ARMS = {
     f"network, boosting, {QUANTILES}; again": Arm((*BOOSTED, QUANTILES), again=True),
     f"network, boosting, {EXTRA} of both kinds; again": Arm(
         (*BOOSTED, EXTRA, QUANTILES), again=True
+    ),
+    f"network, boosting, {EXTRA}, {ROCKET}; again": Arm(
+        (*BOOSTED, EXTRA, ROCKET), again=True
+    ),
+    f"boosting, {EXTRA}, {ROCKET}; again": Arm(
+        ("boosting", "leaves", EXTRA, ROCKET), again=True
     ),
     f"boosting, {EXTRA}; again": Arm(("boosting", "leaves", EXTRA), again=True),
 }
@@ -110,31 +119,42 @@ class Trained:
 
 
 @contextmanager
-def all_parts() -> Iterator[None]:
-    """Let fits in the block grow extra trees too, and all trees again on all rows."""
-    tree_groups = _auto_backbone.tree_groups
+def all_parts(n_forests: int) -> Iterator[None]:
+    """Let fits in the block grow extra trees of one to three kinds for all tasks."""
+    extra_groups = _auto_backbone.extra_groups
 
     def more(params, recipe, groups, data, source):  # type: ignore[no-untyped-def]
         grown = []
-        for group in tree_groups(params, recipe, groups, data, source):
-            if group.recipe.backbone.kind == "boosting":
+        for group in extra_groups(params, recipe, groups, data, source):
+            backbone = group.recipe.backbone
+            if isinstance(backbone, Rocket) or backbone.kind == "boosting":
                 grown.append(group)
         first = grown[0]
         n_channels = data[0].samples.n_channels
         forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)
         of_quantiles = Trees(n_trees=forest.n_trees, steps=forest.steps)
-        for trees in (forest, dataclasses.replace(forest, steps=True), of_quantiles):
+        of_steps = dataclasses.replace(forest, steps=True)
+        for trees in (forest, of_steps, of_quantiles)[:n_forests]:
             changed = dataclasses.replace(first.recipe, backbone=trees)
             grown.append(TaskGroup(data, first.tasks, changed))
         return grown
 
-    with mock.patch.object(_plan_fit, "tree_groups", more):
+    with mock.patch.object(_plan_fit, "extra_groups", more):
         yield
 
 
-def train(case: Case, seed: int) -> tuple[dict[str, Target], dict[str, Trained]]:
-    """Fit all parts, and return the targets and the predictions of the parts."""
+def train(
+    case: Case, seed: int, n_rows: int | None
+) -> tuple[dict[str, Target], dict[str, Trained]]:
+    """Fit all parts, and return the targets and the predictions of the parts.
+
+    With `n_rows`, only so many random training rows are used.
+    """
     split = case.splits[0]
+    rows = split.train
+    if n_rows is not None and n_rows < len(rows):
+        generator = np.random.default_rng(seed)
+        rows = np.sort(generator.choice(rows, n_rows, replace=False))
     estimator = MultiTaskEstimator(
         case.tasks,
         training={"refit": True},
@@ -142,8 +162,8 @@ def train(case: Case, seed: int) -> tuple[dict[str, Target], dict[str, Trained]]
         random_state=seed,
         verbose=0,
     )
-    with all_parts(), fits_of_default() as fits:
-        estimator.fit(case.samples[split.train])
+    with all_parts(1 if n_rows else 3), fits_of_default() as fits:
+        estimator.fit(case.samples[rows])
     (record,) = estimator.stored_.data
     outer = case.samples[split.validation]
 
@@ -173,6 +193,8 @@ def names_of(fits: list[GroupFit]) -> list[str]:
     for fit in fits:
         if fit.is_trained:
             names.append("network")
+        elif fit.name == "rocket":
+            names.append(ROCKET)
         elif fit.name.startswith("extra_trees"):
             n_forests = sum(name.startswith(EXTRA) for name in names)
             names.append((EXTRA, STEPS, QUANTILES)[n_forests])
@@ -208,7 +230,7 @@ def loss_of_rule(
 ) -> float:
     """Return the mean loss on the outer rows of the default's parts, weighted by a rule."""
     own = []
-    for name in (*BOOSTED, EXTRA):
+    for name in (*BOOSTED, EXTRA, ROCKET):
         if name in parts and task in parts[name].held_out:
             own.append(parts[name])
     held = own[0].held_out[task]
@@ -235,6 +257,7 @@ def main() -> None:
     )
     parser.add_argument("cases", nargs="*", choices=[[], *CASES])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--rules", nargs="+", choices=RULES, default=[])
     parser.add_argument("--folder", type=Path, default=Path("runs/default_parts"))
     arguments = parser.parse_args()
@@ -242,10 +265,10 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for name in arguments.cases or CASES:
             case = CASES[name]()
-            place = arguments.folder / f"{name}-{seed}.pickle"
+            place = arguments.folder / f"{name}-{seed}-{arguments.rows}.pickle"
             if not place.exists():
                 started = time.perf_counter()
-                keep(train(case, seed), place)
+                keep(train(case, seed, arguments.rows), place)
                 seconds = time.perf_counter() - started
                 print(f"{name}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
             targets: dict[str, Target]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from scipy import stats
 
 from multitide.fitting._choose_weights import choose_weights
 from multitide.fitting._greedy_weights import _selected, greedy_weights
@@ -286,7 +287,53 @@ def by_loss(power: float) -> Weights:
     return rule
 
 
+def by_smoothed_loss(prior_rows: float) -> Weights:
+    """Weight by the inverse of losses that are drawn to their mean, as by so many more rows."""
+
+    def rule(
+        predictions: Predictions, losses: RowLosses, groups: np.ndarray
+    ) -> np.ndarray:
+        table = np.stack([losses(each) for each in predictions])
+        means = np.nanmean(table, axis=1)
+        n_rows = effective(table.mean(axis=0))
+        smoothed = (n_rows * means + prior_rows * means.mean()) / (n_rows + prior_rows)
+        shares = 1 / np.maximum(smoothed, 1e-6)
+        return shares / shares.sum()
+
+    return rule
+
+
+def kept_by_t(level: float, then: Weights) -> Weights:
+    """Return the rule that leaves out parts that are worse than the best by a t test of groups."""
+
+    def rule(
+        predictions: Predictions, losses: RowLosses, groups: np.ndarray
+    ) -> np.ndarray:
+        known = ~np.isnan(losses(predictions[0]))
+        n_groups = len(np.unique(groups[known]))
+        n_errors = float(stats.t.ppf(level, max(1, n_groups - 1)))
+        return kept_by(n_errors, then)(predictions, losses, groups)
+
+    return rule
+
+
+def smoothed_to_greedy(prior_rows: float, level: float | None, greedy_rows: float = 10):
+    """Return smoothed weights of the parts that are not clearly worse, moving to greedy ones."""
+    start = by_smoothed_loss(prior_rows)
+    if level is not None:
+        start = kept_by_t(level, start)
+    return by(shrunk(greedy, start, greedy_rows, "squares"))
+
+
 RULES: dict[str, Rule] = {
+    "smoothed 10": smoothed_to_greedy(10, 0.975),
+    "smoothed 10, all": smoothed_to_greedy(10, None),
+    "smoothed 10, greedy 30": smoothed_to_greedy(10, 0.975, 30),
+    "smoothed 5": smoothed_to_greedy(5, 0.975),
+    "smoothed 20": smoothed_to_greedy(20, 0.975),
+    "smoothed 20, greedy 30": smoothed_to_greedy(20, 0.975, 30),
+    "smoothed 0": smoothed_to_greedy(0, 0.975),
+    "smoothed 10, t of 0.99": smoothed_to_greedy(10, 0.99),
     "shipped": by(shipped),
     "mean": by(uniform),
     "best": by(best_part),

@@ -24,6 +24,7 @@ from multitide.backbones import (
     Flow,
     InceptionTime,
     Linear,
+    Rocket,
     Trees,
 )
 from multitide.backbones._convolution import MeanPooling
@@ -80,6 +81,7 @@ SHUFFLED = LSTMFCN(shuffle=True, hidden_size=8)
 # Those that have nothing to train.
 UNTRAINED: dict[str, Backbone] = {
     "linear": Linear(),
+    "rocket": Rocket(n_features=168),
     "trees": Trees(),
     "trees, boosting": Trees(kind="boosting", n_levels=2),
 }
@@ -351,7 +353,7 @@ def test_a_wider_backbone_has_more_parameters_and_is_otherwise_the_same(
 
 
 def test_every_registered_backbone_can_be_made_wider() -> None:
-    solved = ["linear", "trees"]  # they have no units
+    solved = ["linear", "rocket", "trees"]  # they have no units
     assert [
         name
         for name, kind in BACKBONES.items()

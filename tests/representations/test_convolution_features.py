@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from makers import make_samples
+from multitide.backbones import _convolution_features as features_module
 from multitide.data._samples import Samples
 from multitide.errors import DataError, StoreError
 from multitide.representations import REPRESENTATIONS, load_encoder, represent
-from multitide.backbones import _convolution_features as features_module
 from multitide.representations._convolution_features import ConvolutionRepresentation
 from multitide.representations._save_encoder import save_encoder
 from refusals import refused

@@ -14,6 +14,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import plan_fit
 from multitide._silence import silence
 from multitide.backbones import GRU, Trees
+from multitide.backbones._convolution_features import KERNEL
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
@@ -30,19 +31,17 @@ from multitide.fitting._auto_backbone import (
     with_large_leaves,
 )
 from multitide.fitting._recipe import make_part, make_recipe
-from multitide.representations import MiniRocket
 from multitide.tasks import Task
 from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
 # Above this number of samples, solving linear heads on thousands of features takes longer than
 # training a network.
-MOST_FOR_LINEAR = 20_000
+MOST_FOR_ROCKET = 20_000
 NETWORKS = ("gru", "lstm_fcn")
 EXTRA_TREES = "extra_trees"
 # Extra trees take longest: twice as long for twice the rows or the trees. All seeds are averaged.
 FEWEST_TREES, MOST_TREES, ROWS_OF_ALL_TREES = 25, 100, 1_000_000
-SHORTEST_FOR_LINEAR = 9  # the length of MiniRocket's kernels
 
 
 def best_members(
@@ -151,12 +150,8 @@ def _of_one_data_set(
         name = f"boosting, leaves of {LARGE_LEAF}"
         members[name] = _with(base, backbone=with_large_leaves(boosted))
     members[EXTRA_TREES] = _with(base, backbone=_extra_trees(len(samples)))
-    is_long = int(samples.lengths.min()) >= SHORTEST_FOR_LINEAR
-    if is_long and len(samples) <= MOST_FOR_LINEAR:
-        vectors = replace(
-            cast(Inputs, make_part("inputs", base.inputs)), representation=MiniRocket()
-        )
-        members["linear"] = _with(base, backbone="linear", inputs=vectors)
+    if samples.n_timepoints >= KERNEL and len(samples) <= MOST_FOR_ROCKET:
+        members["rocket"] = _with(base, backbone="rocket")
     return members
 
 
