@@ -34,6 +34,7 @@ from weight_rules import RULES, Rule
 
 from multitide import MultiTaskEstimator, Samples, _plan_fit
 from multitide.backbones import Rocket, Trees
+from multitide.errors import DataError
 from multitide.fitting import _auto_backbone
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._task_group import TaskGroup
@@ -119,8 +120,8 @@ class Trained:
 
 
 @contextmanager
-def all_parts(n_forests: int) -> Iterator[None]:
-    """Let fits in the block grow extra trees of one to three kinds for all tasks."""
+def all_parts() -> Iterator[None]:
+    """Let fits in the block grow extra trees of three kinds for all tasks."""
     extra_groups = _auto_backbone.extra_groups
 
     def more(params, recipe, groups, data, source):  # type: ignore[no-untyped-def]
@@ -134,7 +135,7 @@ def all_parts(n_forests: int) -> Iterator[None]:
         forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)
         of_quantiles = Trees(n_trees=forest.n_trees, steps=forest.steps)
         of_steps = dataclasses.replace(forest, steps=True)
-        for trees in (forest, of_steps, of_quantiles)[:n_forests]:
+        for trees in (forest, of_steps, of_quantiles):
             changed = dataclasses.replace(first.recipe, backbone=trees)
             grown.append(TaskGroup(data, first.tasks, changed))
         return grown
@@ -162,7 +163,7 @@ def train(
         random_state=seed,
         verbose=0,
     )
-    with all_parts(1 if n_rows else 3), fits_of_default() as fits:
+    with all_parts(), fits_of_default() as fits:
         estimator.fit(case.samples[rows])
     (record,) = estimator.stored_.data
     outer = case.samples[split.validation]
@@ -268,7 +269,11 @@ def main() -> None:
             place = arguments.folder / f"{name}-{seed}-{arguments.rows}.pickle"
             if not place.exists():
                 started = time.perf_counter()
-                keep(train(case, seed, arguments.rows), place)
+                try:
+                    keep(train(case, seed, arguments.rows), place)
+                except DataError as error:  # few rows may lack a class
+                    print(f"{name}, seed {seed}: {error}", file=sys.stderr)
+                    continue
                 seconds = time.perf_counter() - started
                 print(f"{name}, seed {seed}: {seconds:.0f} s", file=sys.stderr)
             targets: dict[str, Target]

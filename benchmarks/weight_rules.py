@@ -287,8 +287,8 @@ def by_loss(power: float) -> Weights:
     return rule
 
 
-def by_smoothed_loss(prior_rows: float) -> Weights:
-    """Weight by the inverse of losses that are drawn to their mean, as by so many more rows."""
+def by_smoothed_loss(prior_rows: float, power: float) -> Weights:
+    """Weight by a negative power of losses that so many more rows draw to their mean."""
 
     def rule(
         predictions: Predictions, losses: RowLosses, groups: np.ndarray
@@ -297,7 +297,7 @@ def by_smoothed_loss(prior_rows: float) -> Weights:
         means = np.nanmean(table, axis=1)
         n_rows = effective(table.mean(axis=0))
         smoothed = (n_rows * means + prior_rows * means.mean()) / (n_rows + prior_rows)
-        shares = 1 / np.maximum(smoothed, 1e-6)
+        shares = np.maximum(smoothed, 1e-6) ** -power
         return shares / shares.sum()
 
     return rule
@@ -317,23 +317,27 @@ def kept_by_t(level: float, then: Weights) -> Weights:
     return rule
 
 
-def smoothed_to_greedy(prior_rows: float, level: float | None, greedy_rows: float = 10):
-    """Return smoothed weights of the parts that are not clearly worse, moving to greedy ones."""
-    start = by_smoothed_loss(prior_rows)
+def smoothed(
+    prior_rows: float, power: float, level: float | None, greedy_rows: float
+) -> Rule:
+    """Return the rule of smoothed weights of parts that are not clearly worse, moving to greedy."""
+    start = by_smoothed_loss(prior_rows, power)
     if level is not None:
         start = kept_by_t(level, start)
     return by(shrunk(greedy, start, greedy_rows, "squares"))
 
 
-RULES: dict[str, Rule] = {
-    "smoothed 10": smoothed_to_greedy(10, 0.975),
-    "smoothed 10, all": smoothed_to_greedy(10, None),
-    "smoothed 10, greedy 30": smoothed_to_greedy(10, 0.975, 30),
-    "smoothed 5": smoothed_to_greedy(5, 0.975),
-    "smoothed 20": smoothed_to_greedy(20, 0.975),
-    "smoothed 20, greedy 30": smoothed_to_greedy(20, 0.975, 30),
-    "smoothed 0": smoothed_to_greedy(0, 0.975),
-    "smoothed 10, t of 0.99": smoothed_to_greedy(10, 0.99),
+def _smoothed_rules() -> dict[str, Rule]:
+    rules = {}
+    for power in (1, 2, 4):
+        for level in (None, 0.975, 0.99, 0.999):
+            for greedy_rows in (10, 30):
+                name = f"smoothed 10 ^{power}, t {level}, greedy {greedy_rows}"
+                rules[name] = smoothed(10, power, level, greedy_rows)
+    return rules
+
+
+RULES: dict[str, Rule] = _smoothed_rules() | {
     "shipped": by(shipped),
     "mean": by(uniform),
     "best": by(best_part),

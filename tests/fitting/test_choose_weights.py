@@ -53,6 +53,19 @@ def test_few_rows_change_the_start_only_a_little() -> None:
     assert (weights > 0.05).all()
 
 
+def test_a_loss_near_zero_on_a_few_rows_does_not_decide() -> None:
+    levels = [0.012, 0.16, 0.49, 0.71, 1.0]
+
+    def losses(values: np.ndarray) -> np.ndarray:
+        return np.interp(values, range(5), levels)
+
+    fits = [np.full(5, float(level)) for level in range(5)]
+    few = choose_weights(fits, losses, np.arange(5), 0)
+    assert 0.2 < few[0] < 0.7
+    many = choose_weights([np.repeat(fit, 100) for fit in fits], losses, np.arange(500), 0)
+    assert many[0] > 0.95
+
+
 def test_rare_large_losses_count_as_few_rows() -> None:
     """The losses of 3 positive rows of 300 say little, however many rows there are."""
     losses_of = {0: np.full(300, 0.01), 1: np.full(300, 0.01)}

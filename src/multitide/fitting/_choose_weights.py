@@ -9,10 +9,10 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.fitting._greedy_weights import greedy_weights
 
-# A fit starts with 0 if its loss is higher than the lowest by more standard errors.
-N_ERRORS = 2.0
-# The starting weights count as much as greedy selection on so many independent losses.
+# The mean loss of all fits counts as much as so many independent losses of each fit, and the
+# starting weights as much as greedy selection on so many.
 PRIOR_ROWS = 10.0
+POWER = 4.0
 LEAST_SHARE = 0.05
 SMALLEST_LOSS = 1e-12
 
@@ -26,12 +26,11 @@ def choose_weights(
 ) -> np.ndarray:
     """Choose weights that follow the validation rows only as far as these can be trusted.
 
-    Few rows, or few positive ones, favour one fit by chance. Three steps limit that:
+    Few rows, or few positive ones, favour one fit by chance. Two steps limit that:
 
-    1. Fits that are clearly worse than the best one start with weight 0, by paired differences.
-    2. The others start with weights inverse to their losses, which is best for numbers with
-       independent errors.
-    3. The weights move from there towards those of greedy selection among all fits, the further the
+    1. The weights start proportional to a power of 1 / loss. The loss of each fit is drawn to the
+       mean of all fits, as by ten more rows: with few rows the weights are nearly equal.
+    2. The weights move from there towards those of greedy selection among all fits, the further the
        more rows contribute to the loss. A fit that is worse alone can still help the others.
 
     Weights below `LEAST_SHARE`, or half an equal share if that is less, become 0.
@@ -62,45 +61,23 @@ def choose_weights(
     counts = np.ones(len(groups)) if of_rows is None else of_rows
     table, counts = losses[:, known], counts[known]
     _, codes = np.unique(groups[known], return_inverse=True)
+    n_rows = _n_independent(table.mean(axis=0), codes, counts)
     means = np.array([weighted_mean(row, counts) for row in table])
-    places = _not_clearly_worse(table, means, codes, counts)
-    prior = np.zeros(len(predictions))
-    prior[places] = _inverse(means[places])
+    start = _start(means, n_rows)
     selected = greedy_weights(predictions, row_losses, groups, seed, of_rows)
-    n_rows = _n_independent(table[places].mean(axis=0), codes, counts)
-    weights = (n_rows * selected + PRIOR_ROWS * prior) / (n_rows + PRIOR_ROWS)
+    weights = (n_rows * selected + PRIOR_ROWS * start) / (n_rows + PRIOR_ROWS)
     # Of many fits that are equally good, each has a small weight: half an equal share is enough.
     weights[weights < min(LEAST_SHARE, 0.5 / len(weights))] = 0
     shares: np.ndarray = weights / weights.sum()
     return shares
 
 
-def _not_clearly_worse(
-    table: np.ndarray, means: np.ndarray, codes: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """Return the positions of the best fit, and of those within `N_ERRORS` of it."""
-    best = int(np.argmin(means))
-    kept = []
-    for place, row in enumerate(table):
-        error = _error_of_mean(row - table[best], codes, counts)
-        if place == best or means[place] - means[best] <= N_ERRORS * error:
-            kept.append(place)
-    return np.array(kept)
-
-
-def _error_of_mean(values: np.ndarray, codes: np.ndarray, counts: np.ndarray) -> float:
-    """Return the standard error of a mean over rows of groups; infinite for one group."""
-    deviations = counts * (values - weighted_mean(values, counts))
-    sums = np.bincount(codes, deviations)
-    n_groups = len(sums)
-    if n_groups < 2:
-        return float("inf")
-    variance = float((sums**2).sum()) * n_groups / (n_groups - 1)
-    return float(variance**0.5 / counts.sum())
-
-
-def _inverse(losses: np.ndarray) -> np.ndarray:
-    shares = 1 / np.maximum(losses, SMALLEST_LOSS)
+def _start(means: np.ndarray, n_rows: float) -> np.ndarray:
+    """Return weights by the mean losses of fits on so many independent rows."""
+    drawn = (n_rows * means + PRIOR_ROWS * means.mean()) / (n_rows + PRIOR_ROWS)
+    shares = (
+        np.maximum(drawn, SMALLEST_LOSS) / max(drawn.max(), SMALLEST_LOSS)
+    ) ** -POWER
     scaled: np.ndarray = shares / shares.sum()
     return scaled
 
