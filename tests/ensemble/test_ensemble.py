@@ -309,6 +309,7 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     assert list(best_members({"": samples}, base)) == [
         "boosting",
         "boosting, leaves of 20",
+        "forest",
         "rocket",
         "gru",
         "lstm_fcn",

@@ -61,8 +61,10 @@ def test_a_loss_near_zero_on_a_few_rows_does_not_decide() -> None:
 
     fits = [np.full(5, float(level)) for level in range(5)]
     few = choose_weights(fits, losses, np.arange(5), 0)
-    assert 0.2 < few[0] < 0.7
-    many = choose_weights([np.repeat(fit, 100) for fit in fits], losses, np.arange(500), 0)
+    assert 0.2 < few[0] < 0.75
+    many = choose_weights(
+        [np.repeat(fit, 100) for fit in fits], losses, np.arange(500), 0
+    )
     assert many[0] > 0.95
 
 

@@ -27,6 +27,7 @@ from multitide.fitting._auto_backbone import (
     MOST_ENCODED,
     boosted_trees,
     boosts_many,
+    forest_for_many,
     network_for,
     with_large_leaves,
 )
@@ -77,7 +78,10 @@ def best_members(
         members[name] = _with(base, backbone=name)
     if EXTRA_TREES in members:
         # They take minutes on many channels with gaps, and come last.
-        members[EXTRA_TREES] = members.pop(EXTRA_TREES)
+        members["forest"] = _with(
+            base, backbone=forest_for_many(len(samples), samples.n_channels)
+        )
+    members[EXTRA_TREES] = members.pop(EXTRA_TREES)
     members["gru"] = _gru(base, data_sets)
     return _suitable(members, data_sets)
 
