@@ -53,8 +53,9 @@ def test_it_is_the_default() -> None:
 
 def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
-    assert list(table["task"]) == ["state"] * 4 + ["load"] * 4
-    names = ["lstm_fcn", "boosting", "boosting, leaves of 20", "extra_trees"]
+    assert list(table["task"]) == ["state"] * 5 + ["load"] * 5
+    trees = ["boosting", "boosting, leaves of 20", "extra_trees"]
+    names = ["lstm_fcn", *trees, "rocket"]
     assert list(table["candidate"]) == names * 2
     sums = table.groupby("task")["weight"].sum()
     assert sums.tolist() == pytest.approx([1, 1])
@@ -70,7 +71,7 @@ def with_shares(
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
-    for name in ("FEW_LABELS", "LABELS_OF_FOREST"):  # one group of trees
+    for name in ("FEW_LABELS", "MANY_LABELS"):  # one group of trees
         monkeypatch.setattr(_auto_backbone, name, 0)
     return auto(**params).fit(SAMPLES)
 
@@ -126,11 +127,11 @@ def test_trees_for_few_labels_are_grown_only_there(
     few = SAMPLES.y["load"].notna() & (np.arange(len(SAMPLES)) < len(SAMPLES) // 2)
     samples = SAMPLES.replace(y=SAMPLES.y.assign(load=SAMPLES.y["load"].where(few)))
     n_half = len(SAMPLES) // 2
-    for name in ("FEW_LABELS", "LABELS_OF_FOREST"):
+    for name in ("FEW_LABELS", "MANY_LABELS"):
         monkeypatch.setattr(_auto_backbone, name, n_half + 1)
     table = auto().fit(samples).candidates_
     assert (table["task"] == "state").sum() == 2
-    assert (table["task"] == "load").sum() == 4
+    assert (table["task"] == "load").sum() == 5
 
 
 def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
@@ -421,7 +422,7 @@ def test_the_network_stays_for_features_and_as_a_start(
 @pytest.mark.slow
 def test_a_table_with_the_name_is_the_same() -> None:
     by_table = auto(backbone={"name": "auto"}).fit(SAMPLES)
-    assert len(by_table.candidates_) == 8
+    assert len(by_table.candidates_) == 10
 
 
 @pytest.mark.parametrize(

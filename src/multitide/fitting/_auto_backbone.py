@@ -48,7 +48,7 @@ FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 FEW_LABELS, LARGE_LEAF = 400, 20
 # Tasks with fewer labels than this also have a forest, which averages out what boosting overfits,
 # and linear heads on convolutions, which read shapes without a network that has to learn them.
-LABELS_OF_FOREST = 2_000
+MANY_LABELS = 2_000
 KERNEL_FEATURES = 5_000  # twice as many take twice the time and are not better
 # Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
 # takes the place of boosted trees for tasks with more than so many.
@@ -237,7 +237,7 @@ def _tree_groups(
         if few:
             careful = _with(recipe, with_large_leaves(boosted))
             grown.append(TaskGroup(data, _tasks_of(few), careful))
-        for target in _with_few_labels([group], LABELS_OF_FOREST):
+        for target in _with_few_labels([group], MANY_LABELS):
             if is_growable(target, "extra_trees"):
                 by_forest.append(target.task)
     if by_forest:
@@ -251,7 +251,7 @@ def _rocket_groups(
 ) -> list[TaskGroup]:
     """Return the group of the tasks that also have linear heads on convolutions, if any."""
     solvable = []
-    for target in _with_few_labels(groups, LABELS_OF_FOREST):
+    for target in _with_few_labels(groups, MANY_LABELS):
         if is_solvable(target):
             solvable.append(target)
     n_steps = data[0].samples.n_timepoints // (recipe.inputs.pool or 1)
