@@ -12,6 +12,7 @@ import torch
 
 from makers import make_samples, plan_of
 from multitide import MultiTaskEstimator
+from multitide.backbones import Trees
 from multitide.backbones._quantiles import Quantiles
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
@@ -36,7 +37,10 @@ SAMPLES = with_static(make_samples(60, unequal=True))
 
 def groups() -> list[TaskGroup]:
     """Return three groups of trees on the same rows."""
-    return plan_of(MultiTaskEstimator(verbose=0, random_state=0), SAMPLES).tree_groups
+    plan = plan_of(MultiTaskEstimator(verbose=0, random_state=0), SAMPLES)
+    return [
+        each for each in plan.extra_groups if isinstance(each.recipe.backbone, Trees)
+    ]
 
 
 @pytest.fixture(scope="module")

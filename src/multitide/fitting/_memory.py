@@ -11,6 +11,7 @@ from multitide._available_memory import available_memory
 from multitide._count_values import count_values
 from multitide.backbones._batch_rows import batch_rows
 from multitide.backbones._linear import Linear
+from multitide.backbones._rocket import Rocket
 from multitide.backbones._trees import Trees
 from multitide.data._blocks import is_mapped
 from multitide.encodings._input_layer import MAX_FIT_VALUES
@@ -165,7 +166,7 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
     n_parameters = kept = training = batch = answers = data = largest = 0
     forests = []
     for group in groups:
-        data = max(data, _data(group, recipe))
+        data = max(data, _data(group))
         if isinstance(group.recipe.backbone, Trees):
             forests.append(group)
             continue
@@ -304,14 +305,18 @@ def _n_units(module: nn.Module) -> int:
     return 0
 
 
-def _data(group: TaskGroup, recipe: Recipe) -> int:
+def _data(group: TaskGroup) -> int:
     """Return the bytes of what is made of the series before the first step."""
+    backbone = group.recipe.backbone
     total = 0
     for each in group.data:
         samples = each.samples
         if not is_mapped(samples.values):
             total += samples.values.nbytes
-        if isinstance(recipe.backbone, Linear):
-            n_values = len(samples) * samples.n_channels * samples.n_timepoints
-            total += 3 * DOUBLE * n_values  # as features, as vectors, and scaled
+        if isinstance(backbone, Linear):
+            n_features = samples.n_channels * samples.n_timepoints
+            if isinstance(backbone, Rocket):
+                n_features = backbone.n_features
+            # As features, as vectors, and scaled.
+            total += 3 * DOUBLE * len(samples) * n_features
     return total
