@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from multitide._walk import modules_in
 from multitide._weighted_mean import weighted_mean
+from multitide.backbones._backbone import BackboneModule
 from multitide.backbones._linear import Linear
 from multitide.errors import ParameterError
 from multitide.fitting._task_group import TaskGroup
@@ -98,7 +100,11 @@ class LinearFit:
         rows = rows[np.linspace(0, len(rows) - 1, n_drawn).astype(np.int64)]
         x = torch.from_numpy(np.ascontiguousarray(data.samples.gather(rows)))
         lengths = torch.from_numpy(data.samples.lengths[rows])
-        network.fit_backbone(x, lengths)
+        encoded = network.inputs(x, lengths)
+        n_steps = network.stems[0].inputs.n_steps(lengths)
+        for module in modules_in(network.sharing):
+            if isinstance(module, BackboneModule):
+                module.fit(encoded, n_steps)
 
     def _solve(
         self, network: Network, train: np.ndarray, validation: np.ndarray | None

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from multitide._walk import modules_in
-from multitide.backbones._backbone import Backbone, BackboneModule
+from multitide.backbones._backbone import Backbone
 from multitide.calibration._calibration import Calibration
 from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
@@ -158,14 +157,6 @@ class Network(nn.Module):
             conditioning = self._of(self.conditioning, data_set)
             features = of_each(features, conditioning)
         return list(features)
-
-    def fit_backbone(self, x: Tensor, lengths: Tensor) -> None:
-        """Let backbones learn from training series of the only data set what is not trained."""
-        encoded = self.inputs(x, lengths)
-        n_steps = self.stems[0].inputs.n_steps(lengths)
-        for module in modules_in(self.sharing):
-            if isinstance(module, BackboneModule):
-                module.fit(encoded, n_steps)
 
     def _of(self, module: nn.Module, data_set: int) -> nn.Module:
         """Return a layer as one data set uses it."""
