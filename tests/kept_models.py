@@ -17,6 +17,7 @@ import pandas as pd
 import multitide as mt
 from makers import make_arrays, make_samples, small
 from multitide.backbones import FC
+from multitide.model._fitted_model import FittedModel
 
 TINY = FC(hidden_size=4)
 Model = mt.MultiTaskEstimator | mt.Ensemble
@@ -81,7 +82,7 @@ KINDS: dict[str, Callable[[], Model]] = {
 OTHER_SAMPLES = {"survival": with_times, "auto": mostly_missing}
 
 
-def predicted(model: Model, kind: str) -> pd.DataFrame:
+def predicted(model: FittedModel, kind: str) -> pd.DataFrame:
     """Return the predictions of a model for the samples of its kind."""
     given = OTHER_SAMPLES.get(kind, samples)
     found = model.predict(given())

@@ -312,6 +312,7 @@ LATER = (
 )
 
 
+KEPT_MODEL = ROOT / "tests" / "model" / "kept" / "0.1" / "network"
 CHECKED = """
 [data]
 path = "table.csv"
@@ -330,7 +331,10 @@ def test_prediction_and_check_import_nothing_that_they_do_not_need(
     (tmp_path / "run.toml").write_text(CHECKED)
     code = (
         "import sys\n"
-        "import multitide._load_to_predict\n"
+        "import numpy as np\n"
+        "from multitide._load_to_predict import load_to_predict\n"
+        f"model = load_to_predict({str(KEPT_MODEL)!r})\n"
+        "model.predict(np.zeros((1, model.n_channels_in_, model.n_timepoints_in_)))\n"
         "import multitide.cli._predict\n"
         "import multitide.cli._show\n"
         "import multitide.config._config_problems\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ import pytest
 import kept_models
 from makers import make_arrays, make_samples
 from multitide import MultiTaskEstimator, Samples, load
+from multitide._load_to_predict import load_to_predict
+from multitide.model._fitted_model import FittedModel
 
 KEPT = (
     Path(__file__).parent / "kept"
@@ -68,9 +71,12 @@ def test_a_kept_model_of_two_data_sets_predicts_the_same_bits() -> None:
         assert_kept(f"two_{data_set}", predictions[data_set], probabilities[data_set])
 
 
+@pytest.mark.parametrize("read", [load, load_to_predict])
 @pytest.mark.parametrize("kind", kept_models.KINDS)
-def test_every_kind_of_an_earlier_version_predicts_the_same(kind: str) -> None:
-    model = load(KEPT / "0.1" / kind)
+def test_every_kind_of_an_earlier_version_predicts_the_same(
+    kind: str, read: Callable[[Path], FittedModel]
+) -> None:
+    model = read(KEPT / "0.1" / kind)
     known = pd.read_parquet(KEPT / "0.1" / f"{kind}.parquet")
     found = kept_models.predicted(model, kind)
     pd.testing.assert_frame_equal(found, known, rtol=1e-5, check_dtype=False)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from multitide.errors import DataError
 
+# What is no table of another library.
+KNOWN = (pd.DataFrame, pd.Series, np.ndarray, str, Path)
 # What turns objects of other libraries into a DataFrame, the first that an object has.
 CONVERTERS = ("to_pandas", "to_dataframe")
 # Integers of which some are missing: floats would not hold the large ones.
@@ -40,7 +43,7 @@ def to_pandas(data: object, name: str = "data") -> object:
     DataError
         If its library cannot convert it.
     """
-    if data is None or isinstance(data, (pd.DataFrame, pd.Series, str, Path)):
+    if data is None or isinstance(data, KNOWN):
         return data
     try:
         return _converted(data)

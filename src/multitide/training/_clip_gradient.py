@@ -30,7 +30,7 @@ def clip_gradient(parameters: Sequence[nn.Parameter], max_norm: float) -> Tensor
     if not gradients:
         return torch.zeros(())
     norms = torch._foreach_norm(gradients)
-    norm = torch.linalg.vector_norm(torch.stack(norms))
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
     factor = (max_norm / (norm + EPSILON)).clamp(max=1.0)
     torch._foreach_mul_(gradients, factor)
     return norm
