@@ -29,6 +29,7 @@ PARTS: dict[str, list[tuple[object, str]]] = {
     "features of trees": [(_forests.FeatureTables, "table")],
     "growing trees": [(_forests, "grow_trees")],
     "choice of their settings": [(_forests, "choose")],
+    "linear heads": [(_fit_model.LinearFit, "run")],
     "network": [(_fit_model.Phases, "run")],
     "held-out predictions": [(_fit_model, "predict_held_out")],
     "weights": [(_fit_model, "weigh_fits")],

@@ -100,6 +100,12 @@ CLAIMS = (
         ("benchmarks/time_to_quality.py", "beijing"),
     ),
     Claim(
+        "parts",
+        "The parts of a default fit",
+        "Everything but growing trees and training the network takes at most a tenth of a fit.",
+        ("benchmarks/fit_parts.py", "rig", "phalanx", "icu", "physionet"),
+    ),
+    Claim(
         "balancing",
         "Weightings and aggregators",
         "A weighting costs little of a step; see the table for aggregators.",
