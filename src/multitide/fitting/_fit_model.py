@@ -166,12 +166,13 @@ def _fit_group(
     search = WeightSearch(group, callbacks, source, store)
     backbone = group.recipe.backbone
     training: LinearFit | TreeFit | Phases
+    if not isinstance(backbone, Trees):
+        tables.clear()  # trees come first, and the others need the memory
     if isinstance(backbone, Linear):
         training = LinearFit(group, source)
     elif isinstance(backbone, Trees):
         training = TreeFit(group, source, store, tables)
     else:
-        tables.clear()  # trees come first, and the network needs the memory
         training = Phases(search.best_group(), callbacks, source, store)
     networks, predicted = training.run()
     fit = GroupFit(
