@@ -230,7 +230,7 @@ def test_a_transformer_of_the_users_is_known_again(tmp_path: Path) -> None:
     for transformer, message in (
         (PCA(4).fit(flat[::-1][:30] * 2), "it gives vectors that differ by up to"),
         (PCA(3).fit(flat), "it gives vectors of 3 entries instead of 4"),
-        (PCA(4), "it fails on a stored series. NotFittedError"),
+        (PCA(4), "it fails on a stored series"),  # scikit-learn 1.7: AttributeError
     ):
         with pytest.raises(ParameterError, match=message):
             MultiTaskEstimator.load(folder, representation=transformer)
