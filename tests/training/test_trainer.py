@@ -20,6 +20,7 @@ from multitide.sharing import Hard
 from multitide.tasks import resolve_tasks
 from multitide.training._batches import DeviceSamples, Rows
 from multitide.training._best_weights import Keeper
+from multitide.training._callbacks import Callback
 from multitide.training._mixing import DeviceData
 from multitide.training._settings import Training
 from multitide.training._trainer import Trainer
@@ -69,6 +70,23 @@ def make_trainer(
         seed=0,
         callbacks=callbacks,  # type: ignore[arg-type]
     )
+
+
+class Stops(Callback):
+    """Sets `stop` once, in some hook."""
+
+    def __init__(self, hook: str) -> None:
+        setattr(self, hook, self._stop)
+
+    def _stop(self, trainer: Trainer, *args: object) -> None:
+        trainer.stop = True
+
+
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_step_end", "on_epoch_end"])
+def test_stop_ends_training_after_the_epoch(hook: str) -> None:
+    trainer = make_trainer(make_samples(n=40), callbacks=[Stops(hook)])
+    assert trainer.run().epoch == 1
+    assert trainer.history
 
 
 def wake_heads(trainer: Trainer) -> None:

@@ -46,7 +46,7 @@ class Callback:
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """After validation; `rows` are the epoch's rows of the history.
 
-        ``trainer.stop = True`` ends training.
+        ``trainer.stop = True``, here or in any other hook, ends training after the epoch.
         """
 
     def on_train_end(self, trainer: Trainer) -> None:

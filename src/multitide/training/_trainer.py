@@ -131,11 +131,8 @@ class Trainer:
         self._batch_size = batch_size
         if weighting.needs_second_forward:
             self.callbacks.insert(0, SecondForward())
-        train = []
-        for stream in streams:
-            train.append(stream.train)
         self.mixer = Mixer(
-            train,
+            [stream.train for stream in streams],
             batch_size,
             settings.mixing,
             settings.temperature,
@@ -176,7 +173,7 @@ class Trainer:
     def _run_epochs(self) -> None:
         self._begin()
         try:
-            while self.taken or not (self.stop or self.epoch >= self.max_epochs):
+            while self.taken or not self._is_over:
                 if not self.taken:
                     self.epoch += 1
                 self.run_epoch()
@@ -201,6 +198,11 @@ class Trainer:
         finally:
             self._call("on_train_end")
 
+    @property
+    def _is_over(self) -> bool:
+        # A model needs one epoch, also if a callback has set `stop` before it.
+        return self.epoch > 0 and (self.stop or self.epoch >= self.max_epochs)
+
     def _begin(self) -> None:
         """Take up the state of the checkpoint, if there is one."""
         self._checkpoint.restore(self)
@@ -220,7 +222,8 @@ class Trainer:
         self.seconds += seconds
         rows = history_rows(self, train_losses, validation, seconds)
         self.history += rows
-        self.stop = self.schedule.finished(self.epoch - 1, improved)
+        if self.schedule.finished(self.epoch - 1, improved):
+            self.stop = True
         self._call("on_epoch_end", rows)
 
     def train_epoch(self) -> dict[str, float]:
@@ -385,9 +388,7 @@ class Trainer:
         """Return the parameters above the place where the gradients are combined."""
         if self._at_features:
             return list(self.network.heads.parameters())
-        shared = set()
-        for parameter in self.network.sharing.shared_parameters():
-            shared.add(id(parameter))
+        shared = set(map(id, self.network.sharing.shared_parameters()))
         parameters = []
         for parameter in self.network.parameters():
             if id(parameter) not in shared:
