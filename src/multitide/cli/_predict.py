@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from multitide._checks import counted
 from multitide.cli._arguments import (
     Data,
     Interval,
@@ -76,7 +77,8 @@ def predict(
     table = prediction_rows(model, samples, data_set, interval)
     write_output(table, output, escape_formulas=escape_formulas)
     columns = ", ".join(map(str, table.columns))
-    say("Written: ", bold(output), f", {len(table)} rows; columns: {columns}")
+    n_rows = counted(len(table), "row")
+    say("Written: ", bold(output), f", {n_rows}; columns: {columns}")
     for sentence in _warnings(samples):
         show_warning(sentence)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from multitide._checks import counted
+
 if TYPE_CHECKING:
     from multitide.data.tables._read_options import FileOptions
 
@@ -58,5 +60,5 @@ def predict_parts(
             pq.write_table(table, draft / f"part-{number:05d}.parquet")
             n_rows += len(rows)
     columns = ", ".join(schema.names) if schema is not None else ""
-    files = "1 file" if number == 1 else f"{number} files"
-    say("Written: ", bold(output), f", {files}, {n_rows} rows; columns: {columns}")
+    written_there = f"{counted(number, 'file')}, {counted(n_rows, 'row')}"
+    say("Written: ", bold(output), f", {written_there}; columns: {columns}")
