@@ -16,7 +16,6 @@ import random
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -28,7 +27,7 @@ from makers import write_runs
 from processes import exit_code, start, wait_for
 
 CONFIG = """
-max_epochs = 50
+max_epochs = {n_epochs}
 random_state = 0
 device = "cpu"
 tasks = ["load", "state"]
@@ -43,8 +42,8 @@ by = "random"
 [training]
 patience = "none"
 """
-N_RUNS = 200
-HEAD = "| killed after | finished | in work | model |\n|---|---|---|---|"
+N_RUNS, N_EPOCHS = 200, 12
+HEAD = "| killed after | killed in | continued from | model |\n|---|---|---|---|"
 
 
 def cpu_seconds(pid: int | None) -> float:
@@ -87,27 +86,38 @@ def fit(
     return seconds, code == -9
 
 
-def state_of(partial: Path) -> tuple[str, str]:
-    """Return how many pieces a killed fit has finished, and the one that it had in work."""
+def killed_in(partial: Path) -> str:
+    """Return what a killed fit was doing: its history has a row per epoch that has ended."""
     record = partial / "checkpoint" / "checkpoint.json"
-    if (partial / "model").exists():
-        return "all", "the files of the run"
+    if record.exists() and json.loads(record.read_text())["is_complete"]:
+        return "the metrics, figures and report"
+    history = partial / "history.jsonl"
+    lines = history.read_text().splitlines() if history.exists() else []
+    if not lines:
+        return "what comes before the first epoch: reading, trees"
+    epoch = json.loads(lines[-1])["epoch"]
+    if epoch == N_EPOCHS:
+        return "what follows the last epoch"
+    return f"epoch {epoch + 1} of the network"
+
+
+def continued_from(partial: Path) -> str:
+    """Return what the checkpoint of a killed fit holds."""
+    record = partial / "checkpoint" / "checkpoint.json"
     if not record.exists():
-        return "nothing", "no checkpoint yet"
-    finished: Counter[str] = Counter()
-    in_work = "the next piece"
+        return "the start"
+    n_ensembles, network = 0, ""
     for piece in json.loads(record.read_text())["pieces"].values():
         with safetensors.safe_open(record.with_name(piece["file"]), "pt") as file:
             values = json.loads(file.metadata()["values"])
             if "epoch" not in values:
-                finished["tree ensemble"] += 1
+                n_ensembles += 1
             elif values["is_finished"]:
-                finished["network"] += 1
+                network = ", the trained network"
             else:
                 step = len(file.get_tensor("taken"))
-                in_work = f"network, after step {step} of epoch {values['epoch']}"
-    parts = [f"{number} {kind}" for kind, number in sorted(finished.items())]
-    return ", ".join(parts) or "nothing", in_work
+                network = f", the network after step {step} of epoch {values['epoch']}"
+    return f"{n_ensembles} tree ensembles{network}"
 
 
 def model_of(run: Path) -> tuple[bytes, object, pd.DataFrame]:
@@ -141,7 +151,7 @@ def main() -> None:
     draw = random.Random(0)
     try:
         write_runs(folder, N_RUNS)
-        (folder / "c.toml").write_text(CONFIG)
+        (folder / "c.toml").write_text(CONFIG.format(n_epochs=N_EPOCHS))
         fit(folder, "warm-up", given.minutes)
         longest, _ = fit(folder, "whole", given.minutes)
         print(f"undisturbed: {longest:.1f} s\n{HEAD}", flush=True)
@@ -150,14 +160,15 @@ def main() -> None:
             moment = draw.uniform(0, longest)
             seconds, was_killed = fit(folder, "run", given.minutes, moment)
             if was_killed:
-                finished, in_work = state_of(folder / "run.partial")
+                partial = folder / "run.partial"
+                place, state = killed_in(partial), continued_from(partial)
                 fit(folder, "run", given.minutes)
                 same = is_same(folder / "run", folder / "whole")
                 n_hits += 1
                 n_same += same
                 outcome = "the same" if same else "ANOTHER"
                 print(
-                    f"| {seconds:.1f} s | {finished} | {in_work} | {outcome} |",
+                    f"| {seconds:.1f} s | {place} | {state} | {outcome} |",
                     flush=True,
                 )
             shutil.rmtree(folder / "run", ignore_errors=True)
