@@ -19,6 +19,7 @@ from makers import write_runs
 from multitide import _local_copy as local_copy
 from multitide._local_copy import is_url, local_folder
 from multitide.cli import app
+from multitide.config._config_of_run import config_of_run
 from multitide.errors import (
     DataError,
     MissingDependencyError,
@@ -142,6 +143,35 @@ def test_commands_take_urls(place: Path, urls: dict[str, str], tmp_path: Path) -
     for command in (["evaluate", run, data], ["info", run]):
         called = CliRunner().invoke(app, command, catch_exceptions=False)
         assert called.exit_code == 0, called.output
+
+
+def test_evaluate_knows_the_split_of_a_run_behind_a_url(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def spy(run: Path, data_set: str, samples: mt.Samples) -> mt.Samples:
+        read.append(config_of_run(run))
+        return samples
+
+    monkeypatch.setattr("multitide.cli._evaluate.grouped_as_split", spy)
+    run, data = (urls["memory"].format(name) for name in ("run", "data.csv"))
+    called = CliRunner().invoke(app, ["evaluate", run, data], catch_exceptions=False)
+    assert called.exit_code == 0, called.output
+    assert read[0] is not None
+    assert len(read[0].data) == 1
+
+
+def test_info_shows_no_password(tmp_path: Path, place: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(place / "run", run)
+    text = (run / "config.toml").read_text()
+    url = "s3://me:secret@bucket/data.csv?sig=secret"
+    text = text.replace(str(place / "data.csv"), url)
+    (run / "config.toml").write_text(text)
+    called = CliRunner().invoke(app, ["info", str(run)], catch_exceptions=False)
+    assert "s3://me:...@bucket/data.csv?sig=..." in called.output
+    assert "secret" not in called.output
 
 
 def test_a_configuration_names_a_url(

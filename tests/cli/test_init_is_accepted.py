@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def test_check_accepts_what_init_writes(
     table.to_csv("data.csv", index=False)
     made = run("init", "data.csv", "--label", "lab", "--output", "c.toml", *options)
     assert made.exit_code == 0, made.output
+    assert tomllib.loads(Path("c.toml").read_text())["schema_version"] == 1
     checked = run("check", "c.toml")
     assert checked.exit_code == 0, checked.output
 

@@ -107,19 +107,17 @@ def test_the_report_shows_calibration_and_intervals(folder: Path) -> None:
 def test_coverage_is_that_of_the_groups_of_the_split(tmp_path: Path) -> None:
     X = np.zeros((4, 1, 3), np.float32)
     samples = Samples.from_arrays(X).replace(extra=pd.DataFrame({"run": list("aabb")}))
-    assert (
-        grouped_as_split(str(tmp_path), "", samples).unit is None
-    )  # a model, not a run
+    assert grouped_as_split(tmp_path, "", samples).unit is None  # a model, not a run
     split = '[split]\nby = "group"\ncolumn = "run"\n'
     (tmp_path / "config.toml").write_text(f'[data]\npath = "data.csv"\n{split}')
-    found = grouped_as_split(str(tmp_path), "", samples).unit
+    found = grouped_as_split(tmp_path, "", samples).unit
     assert found is not None
     assert list(found) == list("aabb")
-    assert grouped_as_split(str(tmp_path), "", samples.replace(extra=None)).unit is None
+    assert grouped_as_split(tmp_path, "", samples.replace(extra=None)).unit is None
     named = f'[[data]]\nname = "rig"\npath = "data.csv"\n{split}'
     (tmp_path / "config.toml").write_text(named)
-    assert grouped_as_split(str(tmp_path), "rig", samples).unit is not None
-    assert grouped_as_split(str(tmp_path), "plant", samples).unit is None
+    assert grouped_as_split(tmp_path, "rig", samples).unit is not None
+    assert grouped_as_split(tmp_path, "plant", samples).unit is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from multitide._toml import toml_text
+from multitide.config._schema_version import with_version
 from multitide.data.tables._facts_of_series import GROUPS
 from multitide.data.tables._guess_roles import REASONS
 from multitide.data.tables._inspect_table import TableInspection
@@ -63,6 +64,7 @@ def draft_config(
         by_role["extra"] = groups
     lines = [
         "# Configuration of multitide. Check: `multitide check`. Train: `multitide fit`.",
+        toml_text(with_version({})).strip(),
         "# Parameters of the estimator come first, above the first [table].",
         "random_state = 0",
         "",

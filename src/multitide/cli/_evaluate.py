@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from multitide._local_copy import is_url
+from multitide._local_copy import is_url, local_folder
 from multitide.cli._arguments import (
     Data,
     Interval,
@@ -51,15 +51,17 @@ def evaluate(
 
     if output is not None:
         check_output(output)
-    model, data_set, samples = read_model_and_data(
-        run,
-        data,
-        labels,
-        name,
-        need_labels=True,
-        **written.options(),
-    )
-    samples = grouped_as_split(run, data_set, samples)
+    with local_folder("run", run) as folder:
+        model, data_set, samples = read_model_and_data(
+            str(folder),
+            data,
+            labels,
+            name,
+            need_labels=True,
+            **written.options(),
+        )
+        samples = grouped_as_split(folder, data_set, samples)
+        was_fitted_on = _was_fitted_on(folder, data)
     given = {data_set: samples} if data_set else samples
     if interval is not None:
         coverage = model.evaluate_interval(given, level=interval)
@@ -68,7 +70,7 @@ def evaluate(
     if interval is not None:
         show_intervals(coverage)
     show_decisions(model)
-    if _was_fitted_on(run, data):
+    if was_fitted_on:
         show_note(
             "The model was fitted on this file. "
             "The metrics of its test set are in report.md of the run."
@@ -78,7 +80,7 @@ def evaluate(
         say("\nWritten: ", bold(output))
 
 
-def _was_fitted_on(run: str, data: str) -> bool:
+def _was_fitted_on(run: Path, data: str) -> bool:
     """Return whether a run read this very file."""
     for section in _sections(run):
         path = section.options["path"]
@@ -87,7 +89,7 @@ def _was_fitted_on(run: str, data: str) -> bool:
     return False
 
 
-def grouped_as_split(run: str, data_set: str, samples: Samples) -> Samples:
+def grouped_as_split(run: Path, data_set: str, samples: Samples) -> Samples:
     """Return samples with the groups that the split of a run kept whole, if they have them.
 
     Intervals promise a coverage for new groups.
@@ -100,11 +102,11 @@ def grouped_as_split(run: str, data_set: str, samples: Samples) -> Samples:
     return samples
 
 
-def _sections(run: str) -> Sequence[DataSection]:
-    """Return the data sets in the configuration of a run; none of a model or behind a URL."""
+def _sections(run: Path) -> Sequence[DataSection]:
+    """Return the data sets in the configuration of a run; none of a model."""
     from multitide.config._config_of_run import config_of_run
 
-    config = config_of_run(Path(run))
+    config = config_of_run(run)
     if config is None:
         return []
     return config.data

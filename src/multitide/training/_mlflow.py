@@ -74,6 +74,7 @@ class MLflow(Callback):
         self.experiment = experiment
         self._client: MlflowClient | None = None
         self._was_reached = False
+        self._experiment_id = ""
         self._run = ""
         self._written = 0  # the last epoch that is
         self._names: dict[str, str] = {}  # the curve of each
@@ -99,8 +100,7 @@ class MLflow(Callback):
         self._run, self._written, self._names = "", 0, {}
         with self._reaching():
             self._client = MlflowClient(self.tracking_uri)
-            if self._client.get_experiment_by_name(self.experiment) is None:
-                self._client.create_experiment(self.experiment)
+            self._experiment_id = self._find_experiment(self._client)
 
     def on_epoch_end(self, trainer: Trainer, rows: list[HistoryRow]) -> None:
         """Log the rows of the history, unless the run that is continued has them."""
@@ -116,12 +116,17 @@ class MLflow(Callback):
         with self._reaching():
             self._client.set_terminated(self._run)
 
+    def _find_experiment(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            return str(client.create_experiment(self.experiment))
+        return str(found.experiment_id)
+
     def _log(self, client: MlflowClient, epoch: int, rows: list[HistoryRow]) -> None:
         from mlflow.entities import Metric
 
         if not self._run:
-            experiment = client.get_experiment_by_name(self.experiment)
-            self._run = client.create_run(experiment.experiment_id).info.run_id
+            self._run = client.create_run(self._experiment_id).info.run_id
         now = round(1000 * time.time())
         metrics = []
         for name, value in self._values(rows).items():
