@@ -2,8 +2,8 @@
 
     python benchmarks/resumed_fits.py [--kills 20] [--minutes 0.01]
 
-The model is the default one: a network, then trees of two kinds for each task, and both again on
-all rows. Prints a row per kill of a process that was at work; one that had ended does not count.
+The model is the default one: three tree ensembles for each task, the same again on all rows, and a
+network. Prints a row per kill of a process that was at work; one that had ended does not count.
 Moments are in seconds of the processor, which do not depend on other work. For Linux.
 """
 
@@ -94,7 +94,7 @@ def killed_in(partial: Path) -> str:
     history = partial / "history.jsonl"
     lines = history.read_text().splitlines() if history.exists() else []
     if not lines:
-        return "what comes before the first epoch: reading, trees"
+        return "the trees, or before them"
     epoch = json.loads(lines[-1])["epoch"]
     if epoch == N_EPOCHS:
         return "what follows the last epoch"
