@@ -50,6 +50,8 @@ REQUIRED = "(required)"
 
 # A part as the estimator takes it.
 PartLike: TypeAlias = str | Mapping[str, object] | Part | None
+# For a backbone that reads shorter series, but cannot be built for them alone.
+ENOUGH_STEPS = 64
 
 
 def methods() -> pd.DataFrame:
@@ -225,9 +227,10 @@ def _aggregator(at: str) -> dict[str, str]:
 
 def _build_problems(backbone: Backbone, sharing: Sharing) -> list[str]:
     """Return the errors of a sharing that builds this backbone for two tasks."""
+    n_timepoints = max(ENOUGH_STEPS, backbone.min_timepoints)
     with own_random_numbers(0):
         try:
-            sharing.build(backbone, 1, backbone.min_timepoints, 2)
+            sharing.build(backbone, 1, n_timepoints, 2)
         except ParameterError as error:
             return str(error).splitlines()
     return []
