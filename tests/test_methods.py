@@ -267,14 +267,17 @@ def test_unknown_names(kind: str, part: str, words: tuple[str, ...]) -> None:
         (goes_with("backbone", "fcn"), "everything"),
         (goes_with("backbone", "fc"), "sharing: not soft+hard"),
         (goes_with("weighting", "dwa"), "no aggregator"),
-        (goes_with("sharing", "soft"), "backbone: not linear, trees; no aggregator"),
+        (
+            goes_with("sharing", "soft"),
+            "backbone: not linear, rocket, trees; no aggregator",
+        ),
         (
             goes_with("sharing", "cross_stitch"),
-            "backbone: not linear, trees; aggregator.at: only parameters",
+            "backbone: not linear, rocket, trees; aggregator.at: only parameters",
         ),
         (
             goes_with("aggregator", "mgda"),
-            "backbone: not linear, trees; sharing: not soft; weighting: only uniform",
+            "backbone: not linear, rocket, trees; sharing: not soft; weighting: only uniform",
         ),
         ({}, "everything"),
     ],
