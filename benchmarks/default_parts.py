@@ -107,6 +107,8 @@ class Trained:
         By task, for the rows that it held out.
     outer : dict of str to ndarray
         By task, for the outer rows.
+    crossed : dict of str to HeldOut
+        By task, for the training rows, by fits that have not seen them; empty for many rows.
     again : dict of str to ndarray
         The same after it was grown again; equal to `outer` for networks.
     seconds : float
@@ -116,6 +118,7 @@ class Trained:
     held_out: dict[str, HeldOut]
     outer: dict[str, np.ndarray]
     again: dict[str, np.ndarray]
+    crossed: dict[str, HeldOut]
     seconds: float
 
 
@@ -180,6 +183,7 @@ def train(
             fit.held_out,
             predictions(*fit.before_refit),
             predictions(fit.networks, fit.predicted),
+            fit.crossed,
             fit.seconds,
         )
     targets = {}
@@ -217,7 +221,8 @@ def loss_of(
     weights = [1.0]
     if len(own) > 1:
         held_out = [part.held_out[task] for part in own.values()]
-        weights, _ = shares_of_fits(held_out, seed=0)
+        crossed = [part.crossed.get(task) for part in own.values()]
+        weights, _ = shares_of_fits(held_out, 0, crossed)
     decoded = 0.0
     for weight, (name, part) in zip(weights, own.items(), strict=True):
         predicted = part.again if arm.uses_again(name) else part.outer

@@ -40,11 +40,14 @@ class Part:
         Predictions for the labelled validation rows, by task.
     test : dict of str to ndarray
         Predictions for the test set, by task.
+    crossed : dict of str to HeldOut
+        Predictions for training rows by fits that have not seen them, by task.
     """
 
     name: str
     held_out: dict[str, HeldOut]
     test: dict[str, np.ndarray]
+    crossed: dict[str, HeldOut] = dataclasses.field(default_factory=dict)
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def parts_of(
     for fit in fits:
         predictor = Predictor(fit.networks, fit.predicted).cpu().eval()
         decoded = decode(predictor, test, record, torch.device("cpu"))
-        parts.append(Part(fit.name, fit.held_out, decoded))
+        parts.append(Part(fit.name, fit.held_out, decoded, fit.crossed))
     return parts
 
 
@@ -99,7 +102,9 @@ def metrics_of(
         own = [part for part in parts if task in part.test]
         weights = [1.0]
         if len(own) > 1:
-            weights, _ = shares_of_fits([part.held_out[task] for part in own], seed)
+            held_out = [part.held_out[task] for part in own]
+            crossed = [part.crossed.get(task) for part in own]
+            weights, _ = shares_of_fits(held_out, seed, crossed)
         decoded = np.zeros(own[0].test[task].shape)
         for weight, part in zip(weights, own, strict=True):
             decoded += weight * part.test[task]

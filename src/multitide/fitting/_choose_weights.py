@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,12 +18,20 @@ LEAST_SHARE = 0.05
 SMALLEST_LOSS = 1e-12
 
 
+class Evidence(NamedTuple):
+    """The mean losses of fits, and on how many independent rows."""
+
+    losses: np.ndarray
+    n_rows: float
+
+
 def choose_weights(
     predictions: Sequence[np.ndarray],
     row_losses: Callable[[np.ndarray], np.ndarray],
     groups: np.ndarray,
     seed: int,
     of_rows: np.ndarray | None = None,
+    evidence: Evidence | None = None,
 ) -> np.ndarray:
     """Choose weights that follow the validation rows only as far as these can be trusted.
 
@@ -48,6 +57,8 @@ def choose_weights(
         Seed of the greedy selection.
     of_rows : ndarray, shape (n_rows,), optional
         How much each row counts.
+    evidence : Evidence, optional
+        Losses on more rows, for the weights at the start. These then count as much as so many rows.
 
     Returns
     -------
@@ -62,18 +73,21 @@ def choose_weights(
     table, counts = losses[:, known], counts[known]
     _, codes = np.unique(groups[known], return_inverse=True)
     n_rows = _n_independent(table.mean(axis=0), codes, counts)
-    means = np.array([weighted_mean(row, counts) for row in table])
-    start = _start(means, n_rows)
+    if evidence is None:
+        means = np.array([weighted_mean(row, counts) for row in table])
+        start, n_start = _start(Evidence(means, n_rows)), PRIOR_ROWS
+    else:
+        start, n_start = _start(evidence), max(PRIOR_ROWS, evidence.n_rows)
     selected = greedy_weights(predictions, row_losses, groups, seed, of_rows)
-    weights = (n_rows * selected + PRIOR_ROWS * start) / (n_rows + PRIOR_ROWS)
+    weights = (n_rows * selected + n_start * start) / (n_rows + n_start)
     # Of many fits that are equally good, each has a small weight: half an equal share is enough.
     weights[weights < min(LEAST_SHARE, 0.5 / len(weights))] = 0
     shares: np.ndarray = weights / weights.sum()
     return shares
 
 
-def _start(means: np.ndarray, n_rows: float) -> np.ndarray:
-    """Return weights by the mean losses of fits on so many independent rows."""
+def _start(evidence: Evidence) -> np.ndarray:
+    means, n_rows = evidence
     drawn = (n_rows * means + PRIOR_ROWS * means.mean()) / (n_rows + PRIOR_ROWS)
     shares = (
         np.maximum(drawn, SMALLEST_LOSS) / max(drawn.max(), SMALLEST_LOSS)

@@ -15,6 +15,7 @@ from multitide.calibration._calibrated_label import CalibratedLabel
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.errors import DataError, ParameterError
+from multitide.fitting._cross_fit import cross_fit
 from multitide.fitting._data_sets import naming_data_set
 from multitide.fitting._decide import Decision
 from multitide.fitting._feature_tables import FeatureTables
@@ -175,6 +176,9 @@ def _fit_group(
     else:
         training = Phases(search.best_group(), callbacks, source, store)
     networks, predicted = training.run()
+    crossed = {}
+    if not backbone.is_trained and several:
+        crossed = cross_fit(group, _fit_anew, several)
     fit = GroupFit(
         name=short_name(backbone),
         is_trained=backbone.is_trained,
@@ -182,12 +186,20 @@ def _fit_group(
         predicted=predicted,
         before_refit=training.before_refit,
         held_out=predict_held_out(*training.before_refit, group, several),
+        crossed=crossed,
         history=training.history,
         pretrain_history=training.pretrain_history,
         best_epoch=training.best_epoch,
         seconds=training.seconds,
     )
     return fit, search
+
+
+def _fit_anew(group: TaskGroup) -> tuple[list[Network], list[list[str]]]:
+    """Fit trees or linear heads once more, on other rows."""
+    if isinstance(group.recipe.backbone, Linear):
+        return LinearFit(group, None).run()
+    return TreeFit(group, None).run()
 
 
 def _parts(

@@ -10,7 +10,7 @@ import numpy as np
 from multitide._weighted_mean import weighted_mean
 from multitide.data._recordings import recordings_of_rows
 from multitide.data._weights import weights_of
-from multitide.fitting._choose_weights import choose_weights
+from multitide.fitting._choose_weights import Evidence, choose_weights
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import resolve_device
 from multitide.fitting._task_group import TaskGroup
@@ -92,7 +92,9 @@ def predict_held_out(
     return found
 
 
-def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], float]:
+def shares_of_fits(
+    parts: Sequence[HeldOut], seed: int, crossed: Sequence[HeldOut | None] = ()
+) -> tuple[list[float], float]:
     """Return the weight of each fit in the prediction of a task, and the loss of their mean.
 
     Parameters
@@ -101,6 +103,8 @@ def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], fl
         The predictions of each fit for the same rows.
     seed : int
         Seed of the choice; see `choose_weights`.
+    crossed : sequence of HeldOut or None, optional
+        More rows for some of the fits, the same for all of these; see :func:`cross_fit`.
     """
     target, truth, recordings, _, own_weights = parts[0]
 
@@ -108,8 +112,39 @@ def shares_of_fits(parts: Sequence[HeldOut], seed: int) -> tuple[list[float], fl
         return target.decoded_losses(truth, decoded)
 
     predictions = [part.decoded.astype(np.float64) for part in parts]
-    weights = choose_weights(predictions, row_losses, recordings, seed, own_weights)
+    weights = choose_weights(
+        predictions,
+        row_losses,
+        recordings,
+        seed,
+        own_weights,
+        _evidence(parts, crossed),
+    )
     mean = np.zeros_like(predictions[0])
     for weight, decoded in zip(weights, predictions, strict=True):
         mean += weight * decoded
     return weights.tolist(), parts[0].loss_of(mean)
+
+
+def _evidence(
+    parts: Sequence[HeldOut], crossed: Sequence[HeldOut | None]
+) -> Evidence | None:
+    """Return the losses of fits on validation rows and on the more rows of some of them.
+
+    Fits without more rows are judged by how they compare with the others on the validation rows.
+    """
+    places = [i for i, more in enumerate(crossed) if more is not None]
+    more = [each for each in crossed if each is not None]
+    n_more = {len(each.truth) for each in more}
+    if len(n_more) != 1:
+        return None
+    losses = np.array([part.loss_of(part.decoded) for part in parts])
+    on_validation = losses[places]
+    on_more = np.array([each.loss_of(each.decoded) for each in more])
+    n_validation, n_added = len(parts[0].truth), n_more.pop()
+    n_rows = n_validation + n_added
+    pooled = (n_validation * on_validation + n_added * on_more) / n_rows
+    if on_validation.mean() > 0:
+        losses = losses * (pooled.mean() / on_validation.mean())
+    losses[places] = pooled
+    return Evidence(losses, float(n_rows))

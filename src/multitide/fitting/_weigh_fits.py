@@ -47,6 +47,8 @@ class GroupFit:
         The same before a refit; the same lists without one.
     held_out : dict of str to HeldOut
         Predictions for the validation set, of the tasks that other fits predict too.
+    crossed : dict of str to HeldOut
+        Predictions for the training set by fits that have not seen them; see :func:`cross_fit`.
     history, pretrain_history : list of dict
         One row per epoch, task and set.
     best_epoch : dict of str to int
@@ -61,6 +63,7 @@ class GroupFit:
     predicted: list[list[str]]
     before_refit: tuple[list[Network], list[list[str]]]
     held_out: dict[str, HeldOut]
+    crossed: dict[str, HeldOut]
     history: list[dict[str, Any]]
     pretrain_history: list[dict[str, Any]]
     best_epoch: dict[str, int]
@@ -162,7 +165,7 @@ def _weights(
     held_out = [fit.held_out[task] for fit in fits if task in fit.held_out]
     if len(held_out) < len(fits):
         return [1.0] + [0.0] * (len(fits) - 1), fits[0].validation_loss(task)
-    return shares_of_fits(held_out, seed)
+    return shares_of_fits(held_out, seed, [fit.crossed.get(task) for fit in fits])
 
 
 def _row(fit: GroupFit, task: str, weight: float, mean_loss: float) -> Candidate:
