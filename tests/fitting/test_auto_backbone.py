@@ -67,7 +67,9 @@ def with_shares(
 ) -> MultiTaskEstimator:
     """Return a default whose trees have this weight."""
 
-    def shares(parts: list[HeldOut], seed: int) -> tuple[list[float], float]:
+    def shares(
+        parts: list[HeldOut], seed: int, crossed: list[HeldOut | None]
+    ) -> tuple[list[float], float]:
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)

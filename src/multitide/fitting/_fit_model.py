@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from multitide._checks import one_of, suggest
@@ -178,7 +179,7 @@ def _fit_group(
     networks, predicted = training.run()
     crossed = {}
     if not backbone.is_trained and several:
-        crossed = cross_fit(group, _fit_anew, several)
+        crossed = cross_fit(group, partial(_fit_anew, tables=tables), several)
     fit = GroupFit(
         name=short_name(backbone),
         is_trained=backbone.is_trained,
@@ -195,11 +196,13 @@ def _fit_group(
     return fit, search
 
 
-def _fit_anew(group: TaskGroup) -> tuple[list[Network], list[list[str]]]:
+def _fit_anew(
+    group: TaskGroup, tables: FeatureTables | None = None
+) -> tuple[list[Network], list[list[str]]]:
     """Fit trees or linear heads once more, on other rows."""
     if isinstance(group.recipe.backbone, Linear):
         return LinearFit(group, None).run()
-    return TreeFit(group, None).run()
+    return TreeFit(group, None, tables=tables).run()
 
 
 def _parts(

@@ -172,14 +172,15 @@ def estimate_memory(groups: Sequence[TaskGroup], recipe: Recipe) -> MemoryEstima
             continue
         size = resolve_batch_size(recipe.batch_size, group.n_rows)
         largest = max(largest, size)
-        if group.shape not in counts:
+        kind = repr(group.recipe.backbone), group.shape
+        if kind not in counts:
             sketch = group.sketch()
-            counts[group.shape] = (
+            counts[kind] = (
                 count_values(sketch.parameters()),
                 _in_training(sketch, group, size),
                 _without_training(sketch, group),
             )
-        n, in_training, without = counts[group.shape]
+        n, in_training, without = counts[kind]
         n_parameters += n
         kept += FLOAT * n
         training = max(training, FLOAT * n * (n_copies(group, recipe) - 1))
