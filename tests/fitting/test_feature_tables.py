@@ -11,7 +11,7 @@ from makers import make_samples, plan_of
 from multitide import MultiTaskEstimator
 from multitide.backbones import Trees
 from multitide.data._samples import Samples
-from multitide.fitting import _feature_tables, _forests
+from multitide.fitting import _cross_fit, _feature_tables, _forests
 from multitide.fitting._feature_tables import FeatureTables
 from multitide.fitting._fit_model import fit_model
 from multitide.network._network import Network
