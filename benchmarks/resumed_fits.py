@@ -94,7 +94,7 @@ def killed_in(partial: Path) -> str:
     history = partial / "history.jsonl"
     lines = history.read_text().splitlines() if history.exists() else []
     if not lines:
-        return "the trees, or before them"
+        return "before the end of epoch 1"
     epoch = json.loads(lines[-1])["epoch"]
     if epoch == N_EPOCHS:
         return "what follows the last epoch"
