@@ -58,7 +58,7 @@ class Linear(Backbone):
         """Every step has weights of its own."""
         return True
 
-    def build(self, n_channels: int, n_timepoints: int) -> Flat:
+    def build(self, n_channels: int, n_timepoints: int) -> BackboneModule:
         """Return a module without trainable parameters."""
         return Flat(n_channels, n_timepoints)
 

@@ -111,7 +111,7 @@ def _can_judge(
     if not isinstance(target, ClassificationTarget):
         return True
     known = labels.iloc[train].dropna()
-    return known.iloc[:, 0].nunique() == len(target.classes)
+    return int(known.iloc[:, 0].nunique()) == len(target.classes)
 
 
 def _joined(parts: list[HeldOut], target: Target) -> HeldOut:
