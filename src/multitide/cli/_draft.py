@@ -14,8 +14,8 @@ from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
 BACKBONE_LINES = (
-    '# backbone = "auto" trains a network and grows trees, and weights them per task on',
-    "# the validation set. `multitide methods backbone` lists the others.",
+    '# backbone = "auto" trains a network, grows trees and solves linear heads, and weights',
+    "# them per task on the validation set. `multitide methods backbone` lists the others.",
     "# [backbone]",
     '# name = "lstm_fcn"',
 )

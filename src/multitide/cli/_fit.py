@@ -75,8 +75,8 @@ def fit(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="Network from series to features. Default: auto, a network and trees, "
-            "weighted per task on the validation set. "
+            help="Network from series to features. Default: auto, a network, trees and "
+            "for few labels linear heads, weighted per task on the validation set. "
             "`multitide methods backbone` lists all."
         ),
     ] = None,
