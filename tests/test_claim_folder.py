@@ -14,7 +14,6 @@ from multitide import reports
 from multitide._claim_folder import check_claimable, claim_folder
 from multitide._folder_kinds import IN_WORDS, MARKER, RECORDS, STUDY_FORMAT, kind_of
 from multitide.errors import StoreError
-from multitide.study import _compare
 from refusals import refused
 
 KINDS = list(RECORDS)
@@ -191,7 +190,7 @@ def test_a_folder_of_the_user_inside_ours_is_refused_before_training(
     def train(*_: object, **__: object) -> None:
         raise AssertionError("refused only after training")
 
-    monkeypatch.setattr(_compare, "run_plan", train)
+    monkeypatch.setattr("multitide.study._run_study.run_plan", train)
     (tmp_path / "out" / inner).mkdir(parents=True)
     (tmp_path / "out" / inner / "mine.txt").write_text("mine")
     kind = {"a": "multitide studies", "labels-0.5": "multitide label curve"}[inner]

@@ -17,7 +17,7 @@ import multitide as mt
 from makers import make_samples, small
 from multitide import reports
 from multitide.errors import MultitideError
-from multitide.study import _compare, _group_tasks
+from multitide.study import _group_tasks
 from multitide.tuning import _search
 
 TABLE = "x,lab\n" + "\n".join(f"{row % 7}.5,{row // 10 % 2}" for row in range(80))
@@ -186,7 +186,7 @@ def test_a_wrong_value_works_or_ends_in_one_message(
     kind: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(_compare, "find_all_groups", begin)
+    monkeypatch.setattr("multitide.study._run_study.find_all_groups", begin)
     monkeypatch.setattr(_group_tasks, "find_groups", begin)
     monkeypatch.setattr(_search.Search, "resume", begin)
     monkeypatch.setattr("multitide._fit_as_planned.carry_out", begin)
