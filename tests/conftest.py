@@ -11,12 +11,18 @@ import pytest
 import sklearn.ensemble  # noqa: F401  # the limit below holds for libraries that are loaded
 import torch
 import typer.testing
+from hypothesis import Phase, settings
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 # One process a core runs the tests, so that further threads would only wait for each other.
 torch.set_num_threads(1)
 threadpool_limits(1)
+# To explain failures, the lowest version traces every line of tests that pass: minutes for one.
+settings.register_profile(
+    "unexplained", phases=[phase for phase in Phase if phase is not Phase.explain]
+)
+settings.load_profile("unexplained")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

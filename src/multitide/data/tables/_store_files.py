@@ -104,7 +104,8 @@ def write_samples(
             texts[name] = array
         else:
             arrays[name] = array
-    np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+    # Without `allow_pickle`, which NumPy 2.0 would store as an array; texts are left out above.
+    np.savez(folder / ARRAYS, **arrays)
     _write_frame(folder / TEXTS, pd.DataFrame(texts))
     for name in FRAMES:
         _write_frame(folder / f"{name}.parquet", getattr(samples, name))
