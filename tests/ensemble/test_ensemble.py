@@ -329,7 +329,7 @@ def test_boosting_of_many_steps_comes_last(samples: Samples) -> None:
         steps[f"next[+{step}]"] = np.arange(len(samples)) * 1.0 + step
     forecast = samples.replace(y=pd.DataFrame(steps))
     base = MultiTaskEstimator([mt.Forecast("next", horizon=8)], device="cpu")
-    assert list(best_members({"": forecast}, base))[2:] == [
+    assert list(best_members({"": forecast}, base))[3:] == [
         "extra_trees",
         "boosting",
         "boosting, leaves of 20",

@@ -78,10 +78,7 @@ def best_members(
         members[name] = _with(base, backbone=name)
     if EXTRA_TREES in members:
         # They take minutes on many channels with gaps, and come last.
-        members["forest"] = _with(
-            base, backbone=forest_for_many(len(samples), samples.n_channels)
-        )
-    members[EXTRA_TREES] = members.pop(EXTRA_TREES)
+        members[EXTRA_TREES] = members.pop(EXTRA_TREES)
     members["gru"] = _gru(base, data_sets)
     return _suitable(members, data_sets)
 
@@ -153,6 +150,8 @@ def _of_one_data_set(
     if samples.y.count().min() < FEW_LABELS:
         name = f"boosting, leaves of {LARGE_LEAF}"
         members[name] = _with(base, backbone=with_large_leaves(boosted))
+    forest = forest_for_many(len(samples), samples.n_channels)
+    members["forest"] = _with(base, backbone=forest)
     members[EXTRA_TREES] = _with(base, backbone=_extra_trees(len(samples)))
     if samples.n_timepoints >= KERNEL and len(samples) <= MOST_FOR_ROCKET:
         members["rocket"] = _with(base, backbone="rocket")
