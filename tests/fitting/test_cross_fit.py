@@ -84,6 +84,23 @@ def test_folds_without_one_of_the_classes_are_left_out() -> None:
     assert state_rows.decoded.shape == (len(state_rows.truth), 3)
 
 
+def test_windows_of_a_few_recordings_are_left_out() -> None:
+    """They would overlap the windows of other folds."""
+    samples = make_samples(80)
+    few = replace(samples, series=np.arange(80) % 9)
+    enough = replace(samples, series=np.arange(80) % 10)
+    assert not cross_fit(group_of(few), _fit_anew, TASKS)
+    assert cross_fit(group_of(enough), _fit_anew, TASKS)
+
+
+def test_the_fits_of_folds_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    group = group_of(make_samples(60))
+    caplog.set_level("INFO", logger="multitide")
+    caplog.clear()
+    assert cross_fit(group, _fit_anew, TASKS)
+    assert not caplog.records
+
+
 def test_it_is_for_few_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     group = group_of(make_samples(60))
     assert cross_fit(group, _fit_anew, TASKS)

@@ -8,7 +8,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from multitide.data._recordings import numbered_units
+from multitide._silence import silence
+from multitide.data._recordings import (
+    FEW_RECORDINGS,
+    numbered_units,
+    units_of_rows,
+)
 from multitide.data._samples import Samples
 from multitide.data._split import Split
 from multitide.data._split_data import SplitData
@@ -44,18 +49,22 @@ def cross_fit(group: TaskGroup, fit: Fit, tasks: Collection[str]) -> dict[str, H
     Returns
     -------
     dict of str to HeldOut
-        By task; without tasks that no fold can predict. Empty for larger groups, and without a
-        validation set.
+        By task; without tasks that no fold can predict. Empty for larger groups, without a
+        validation set, and for the windows of a few recordings, which overlap those of other folds.
     """
     (data,) = group.data
     if data.validation is None or group.n_rows > MOST_ROWS:
+        return {}
+    everything = np.arange(len(data.samples))
+    if len(set(units_of_rows(data.samples, everything))) < FEW_RECORDINGS:
         return {}
     found: dict[str, list[HeldOut]] = {}
     for train, held in _folds(data, group.recipe.seed):
         part = _part_of(group, train, held, tasks)
         if part is None:
             continue
-        networks, predicted = fit(part)
+        with silence(verbose=0):  # the fits of the folds are thrown away
+            networks, predicted = fit(part)
         for name, rows in predict_held_out(networks, predicted, part, tasks).items():
             found.setdefault(name, []).append(rows)
     joined = {}
