@@ -15,6 +15,8 @@ from hypothesis import Phase, settings
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
+from multitide.fitting import _cross_fit
+
 # One process a core runs the tests, so that further threads would only wait for each other.
 torch.set_num_threads(1)
 threadpool_limits(1)
@@ -47,6 +49,18 @@ def one_command() -> Iterator[None]:
     """Build the command once: typer's runner builds it for every call, which takes 50 ms."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_folds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fit the default without the folds of few rows, which take two thirds of its time.
+
+    They have tests of their own, and `make test-all` fits them everywhere.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.option.markexpr == "not slow":
+            patch.setattr(_cross_fit, "MOST_ROWS", 0)
         yield
 
 

@@ -46,7 +46,8 @@ MODULES = {
         "multitide.study.results._statistics",
         [
             "tests/study/results/test_statistics.py",
-            "tests/study/results/test_crossed_parts.py",
+            "tests/study/results/test_skewed_groups.py",
+            "tests/study/results/test_coverage.py",
         ],
     ),
     "metrics": (

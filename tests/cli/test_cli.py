@@ -892,14 +892,23 @@ def test_the_demos_tables_hold_what_was_simulated(tmp_path: Path) -> None:
     )
 
 
+def make_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the demonstration train every network for one epoch, with one seed."""
+    short = demo.CONFIG
+    for long, quick in (
+        ("max_epochs = 40", "max_epochs = 1"),
+        ("n_seeds = 10", "n_seeds = 1\nn_jobs = 1"),
+    ):
+        assert long in short
+        short = short.replace(long, quick)
+    monkeypatch.setattr(demo, "CONFIG", short)
+    monkeypatch.setattr(demo, "N_RUNS", 200)
+
+
 def test_the_demo_trains_compares_and_tells_the_truth(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1").replace(
-        "n_seeds = 5", "n_seeds = 1\nn_jobs = 1"
-    )
-    monkeypatch.setattr(demo, "CONFIG", quick)
-    monkeypatch.setattr(demo, "N_RUNS", 200)
+    make_short(monkeypatch)
     monkeypatch.setitem(EXTRAS, "onnx", ("onnx_that_is_not_there",))
     (folder / "multitide-demo").mkdir()
     output = call("demo", "--quiet").stdout
@@ -915,9 +924,7 @@ def test_the_demo_trains_compares_and_tells_the_truth(
 def test_the_demo_exports_the_model_of_its_run(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = demo.CONFIG.replace("max_epochs = 40", "max_epochs = 1")
-    monkeypatch.setattr(demo, "CONFIG", quick.replace("n_seeds = 5", "n_seeds = 1"))
-    monkeypatch.setattr(demo, "N_RUNS", 200)
+    make_short(monkeypatch)
     output = " ".join(call("demo", "--quiet").stdout.split())
     assert "Its predictions of all 200 runs are those of the model" in output
     assert (folder / "multitide-demo" / "model.onnx").is_file()

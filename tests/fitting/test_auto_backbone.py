@@ -23,7 +23,7 @@ from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.encodings import Inputs
 from multitide.errors import StoreError
-from multitide.fitting import _auto_backbone, _weigh_fits
+from multitide.fitting import _auto_backbone, _cross_fit, _weigh_fits
 from multitide.fitting._auto_backbone import boosted_trees, forest_for_many
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
@@ -40,6 +40,19 @@ SAMPLES = make_samples()
 def auto(**params: Any) -> MultiTaskEstimator:
     settings: dict[str, Any] = {"max_epochs": 2, "random_state": 0, "verbose": 0}
     return MultiTaskEstimator(**(settings | params))
+
+
+# Small, where the size of trees is not the question.
+QUICK = Trees(kind="boosting", n_trees=9, n_levels=0)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the learners beside the network be small."""
+    forest = Trees(n_trees=9, n_levels=0)
+    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: QUICK)
+    monkeypatch.setattr(_auto_backbone, "forest_for_many", lambda *sizes: forest)
+    monkeypatch.setattr(_auto_backbone, "KERNEL_FEATURES", 168)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +75,29 @@ def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -
     assert (table.groupby("task")["mean_loss"].nunique() == 1).all()
 
 
+@pytest.mark.usefixtures("quick")
+def test_few_rows_are_also_judged_by_the_fits_of_folds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = []
+
+    def shares(
+        parts: list[HeldOut], seed: int, crossed: list[HeldOut | None]
+    ) -> tuple[list[float], float]:
+        judged.append([part is not None and len(part.truth) for part in crossed])
+        return shares_of_fits(parts, seed, crossed)
+
+    monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
+    monkeypatch.setattr(_cross_fit, "MOST_ROWS", 200)
+    fitted = auto(max_epochs=1).fit(SAMPLES)
+    for task, rows in zip(("state", "load"), judged, strict=True):
+        n_train = fitted.n_labelled_[task]["train"]
+        assert rows == [False, n_train, n_train, n_train, n_train]  # not the network
+    monkeypatch.setattr(_cross_fit, "MOST_ROWS", 0)
+    auto(max_epochs=1).fit(SAMPLES)
+    assert judged[2:] == [[False] * 5] * 2
+
+
 def with_shares(
     monkeypatch: pytest.MonkeyPatch, of_trees: float, **params: Any
 ) -> MultiTaskEstimator:
@@ -73,6 +109,7 @@ def with_shares(
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
+    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: QUICK)
     for name in ("FEW_LABELS", "MANY_LABELS"):  # one group of trees
         monkeypatch.setattr(_auto_backbone, name, 0)
     return auto(**params).fit(SAMPLES)
@@ -93,7 +130,7 @@ def test_it_predicts_the_weighted_mean(
     training = {"refit": refit}
     estimator = with_shares(monkeypatch, 0.25, training=training)
     network = auto(backbone="lstm_fcn", training=training).fit(SAMPLES)
-    trees = auto(backbone=boosted_trees(len(SAMPLES), 3), training=training)
+    trees = auto(backbone=QUICK, training=training)
     predicted = decoded(estimator)
     of_network, of_trees = decoded(network), decoded(trees.fit(SAMPLES))
     for task in ("state", "load"):
@@ -114,7 +151,7 @@ def test_a_candidate_without_weight_takes_no_part(
 ) -> None:
     estimator = with_shares(monkeypatch, 1.0)
     again = {"refit": "trees"}
-    trees = auto(backbone=boosted_trees(len(SAMPLES), 3), training=again).fit(SAMPLES)
+    trees = auto(backbone=QUICK, training=again).fit(SAMPLES)
     for task, values in decoded(estimator).items():
         np.testing.assert_array_equal(values, decoded(trees)[task])
     assert tasks_of_forests(estimator.model_) == ["state", "load"]
@@ -136,19 +173,23 @@ def test_trees_for_few_labels_are_grown_only_there(
     assert (table["task"] == "load").sum() == 5
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
     validation = make_samples(80, seed=7)
-    fitted = auto().fit(SAMPLES, validation=validation)
+    raw = {"calibrate": "none"}
+    fitted = auto(training=raw).fit(SAMPLES, validation=validation)
     metrics = fitted.evaluate(validation)
     losses = metrics[metrics["metric"] == "loss"].set_index("task")["value"]
     found = fitted.candidates_.groupby("task")["mean_loss"].first()
     # A refit has seen the validation set, which must not change the weights.
-    refitted = auto(training={"refit": True}).fit(SAMPLES, validation=validation)
+    again = auto(training=raw | {"refit": True})
+    refitted = again.fit(SAMPLES, validation=validation)
     for task in losses.index:
         assert found[task] == pytest.approx(losses[task], rel=1e-5)
-    again = refitted.candidates_
-    pd.testing.assert_series_equal(again["weight"], fitted.candidates_["weight"])
-    pd.testing.assert_series_equal(again["mean_loss"], fitted.candidates_["mean_loss"])
+    for name in ("weight", "mean_loss"):
+        pd.testing.assert_series_equal(
+            refitted.candidates_[name], fitted.candidates_[name]
+        )
 
 
 def test_trees_are_grown_again_on_all_rows_and_own_validation_samples_stay_unseen(
@@ -259,11 +300,8 @@ def several_labels() -> Samples:
     return SAMPLES.replace(y=y, channels=("walk", "b", "c"))
 
 
-def test_trees_take_part_in_tasks_of_every_kind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = Trees(kind="boosting", n_trees=9, n_levels=0)
-    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: few)
+@pytest.mark.usefixtures("quick")
+def test_trees_take_part_in_tasks_of_every_kind(tmp_path: Path) -> None:
     samples = several_labels()
     tasks = [
         mt.Regression("load", loss="quantile", quantiles=(0.1, 0.5, 0.9)),
@@ -286,6 +324,7 @@ def test_trees_take_part_in_tasks_of_every_kind(
     pd.testing.assert_frame_equal(loaded.predict(samples), predicted, check_exact=True)
 
 
+@pytest.mark.usefixtures("quick")
 def test_many_quantiles_have_the_network_only() -> None:
     levels = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
     tasks = [mt.Regression("load", loss="quantile", quantiles=levels), "state"]
@@ -346,6 +385,7 @@ def with_gaps(share: float) -> Samples:
     return samples.replace(values=values)
 
 
+@pytest.mark.usefixtures("quick")
 def test_where_much_is_missing_a_gru_reads_what_was_measured(tmp_path: Path) -> None:
     samples = with_gaps(0.5)
     estimator = auto().fit(samples)

@@ -21,6 +21,12 @@ FOREST = Trees(n_trees=20, n_levels=0)
 TASKS = ("state", "load")
 
 
+@pytest.fixture(autouse=True)
+def with_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what `conftest.py` leaves out of other tests."""
+    monkeypatch.setattr(_cross_fit, "MOST_ROWS", 200)
+
+
 def group_of(samples: Samples, backbone: Trees | Rocket = FOREST) -> TaskGroup:
     estimator = MultiTaskEstimator(backbone=backbone, verbose=0, random_state=0)
     (group,) = plan_of(estimator, samples).groups

@@ -304,3 +304,61 @@ def test_a_quantile_metric_counts_what_is_between_the_outermost() -> None:
         quantile_metrics(labels[:0], predictions[:0], [0.1, 0.5, 0.9]),
     ):
         assert all(np.isnan(value) for value in figures.values())
+
+
+@pytest.mark.parametrize("positive", [None, 1])
+def test_undefined_metrics_have_the_names_of_defined_ones(positive: int | None) -> None:
+    codes, p = np.array([0, 1, 1]), probabilities(3, 2, 0)
+    defined = classification_metrics(codes, p, positive=positive)
+    undefined = classification_metrics(codes[:0], p[:0], positive=positive)
+    assert list(undefined) == list(defined)
+
+
+def test_what_only_the_positive_class_has_is_nan_without_a_case() -> None:
+    certain = np.array([[1.0, 0.0], [0.0, 1.0]])
+    right = classification_metrics(np.array([0, 1]), certain, positive=1)
+    assert [right[name] for name in BINARY] == [1, 1, 1]
+    never = classification_metrics(np.zeros(2, int), certain[[0, 0]], positive=1)
+    assert np.isnan([never[name] for name in BINARY]).all()
+
+
+def test_a_class_that_training_has_not_seen_costs_what_certainty_of_another_does() -> (
+    None
+):
+    p = np.array([[0.5, 0.5]])
+    assert log_losses(np.array([2]), p) == pytest.approx(
+        [-np.log(np.finfo(np.float32).eps)]
+    )
+    found = classification_metrics(np.array([2, 0]), p.repeat(2, axis=0))
+    assert found["accuracy"] == 0.5
+
+
+def test_numbers_that_are_all_alike_or_zero_leave_metrics_undefined() -> None:
+    alike = np.full(3, 0.1)  # whose mean differs from them by rounding
+    found = regression_metrics(alike, alike + 1)
+    assert found["mape"] == pytest.approx(10)
+    assert np.isnan(found["r2"])
+    zero = regression_metrics(np.zeros(2), np.ones(2))
+    assert (zero["mae"], zero["rmse"]) == (1, 1)
+    assert np.isnan(zero["mape"])
+    wrong = regression_metrics(np.ones(2), np.array([1.0, np.inf]))
+    assert np.isnan(list(wrong.values())).all()
+
+
+def test_a_label_on_a_bound_is_inside() -> None:
+    labels = np.array([1.0, 4.0])
+    found = quantile_metrics(labels, np.array([[1.0, 4.0]] * 2), [0.1, 0.9])
+    assert found["coverage"] == 1
+
+
+def test_each_column_of_labels_counts_where_it_defines_a_metric() -> None:
+    truth = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    said = np.array([[0.9, 0.5, 0.6], [0.2, 0.1, 0.2], [0.4, 0.3, 0.1]])
+    found = multi_label_metrics(truth, said)
+    # The second column has no yes and is never said to be one: 0.5 is not the likelier answer.
+    assert found["f1_macro"] == pytest.approx((1 + 0) / 2)
+    assert (found["roc_auc"], found["average_precision"]) == (1, 1)
+    expected = -np.log(np.where(truth == 1, said, 1 - said)).mean()
+    assert found["log_loss"] == pytest.approx(expected)
+    assert np.isnan(list(multi_label_metrics(truth[:0], said[:0]).values())).all()
+    assert np.isnan(list(multi_label_metrics(truth, said * np.nan).values())).all()
