@@ -60,11 +60,12 @@ class Chromium:
         os.close(to_write)
         self._number, self._rest, self._session = 0, b"", ""
         self.errors: list[str] = []
+        self.console: list[str] = []
         targets = self.call("Target.getTargets")["targetInfos"]
         page = next(each for each in targets if each["type"] == "page")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=page, flatten=True)
         self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "DOM"):
+        for domain in ("Page", "Runtime", "DOM", "Log"):
             self.call(f"{domain}.enable")
         self.resize(width, height)
 
@@ -89,6 +90,8 @@ class Chromium:
             got = self._next()
             if got.get("method") == "Runtime.exceptionThrown":
                 self.errors.append(json.dumps(got["params"])[:500])
+            if got.get("method") in ("Log.entryAdded", "Runtime.consoleAPICalled"):
+                self.console.append(json.dumps(got["params"])[:500])
             if got.get("id") == self._number:
                 assert "error" not in got, got
                 return got["result"]
@@ -101,6 +104,17 @@ class Chromium:
         line, _, self._rest = self._rest.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
         return message
+
+    def open(self, path: Path, *, dark: bool = False, media: str = "screen") -> None:
+        """Open a file as a reader who likes it dark or not, on a screen or in print."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
+        self.console.clear()
+        self.call("Page.navigate", url=path.as_uri())
+        self.wait_for(
+            f"location.href == {json.dumps(path.as_uri())}"
+            " && document.readyState == 'complete'"
+        )
 
     def evaluate(self, expression: str) -> Any:
         """Return the value of an expression in the page."""

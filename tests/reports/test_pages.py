@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,68 +14,19 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from chromium import Chromium
 from fakes import RANDOM, Quick, make_study_samples
 from multitide.reports import write_study_report
 from multitide.study import compare
 
-NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-)
-FLAGS = (
-    *(
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-sync",
-    ),
-    *(
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-dev-shm-usage",
-        "--hide-scrollbars",
-    ),
-    *("--enable-logging=stderr", "--v=0"),
-)
+PAPER = 688  # the width of A4 less its margins, in CSS pixels
 LONG = "a_task_whose_name_is_much_longer_than_a_phone_is_wide_and_has_no_place_to_break"
 
 
-class Browser:
-    """Runs a headless Chromium with a profile of its own for every page."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        found = next((path for name in NAMES if (path := shutil.which(name))), None)
-        if found is None:
-            pytest.skip(f"no Chromium found; looked for {', '.join(NAMES)}")
-        self._program = found
-
-    def __call__(self, page: Path, *flags: str) -> tuple[str, list[str]]:
-        """Open a page; return what was printed, and the lines of its console."""
-        profile = self._folder / f"profile-{len(list(self._folder.glob('profile-*')))}"
-        command = [
-            self._program,
-            *FLAGS,
-            f"--user-data-dir={profile}",
-            *flags,
-            page.as_uri(),
-        ]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, check=True
-        )
-        return done.stdout, [
-            line for line in done.stderr.splitlines() if "CONSOLE" in line
-        ]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Browser:
-    return Browser(tmp_path)
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with Chromium(tmp_path_factory.mktemp("browser")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +43,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(
-    browser: Browser, page: Path
+    browser: Chromium, page: Path
 ) -> None:
-    dom, console = browser(page, "--dump-dom")
-    assert console == []
+    browser.open(page)
+    dom = browser.evaluate("document.documentElement.outerHTML")
+    assert browser.console == browser.errors == []
     table = pd.read_parquet(page.parent / "results.parquet").set_index(
         ["arm", "task", "metric"]
     )
@@ -111,7 +64,7 @@ def test_a_browser_shows_the_kept_figures_and_complains_of_nothing(
 
 
 def test_what_the_page_forbids_itself_would_be_seen(
-    browser: Browser, page: Path, tmp_path: Path
+    browser: Chromium, page: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.html"
     broken.write_text(
@@ -119,46 +72,40 @@ def test_what_the_page_forbids_itself_would_be_seen(
             "</main>", '<img src="https://example.invalid/x.png"></main>'
         )
     )
-    _, console = browser(broken, "--dump-dom")
-    assert any("Content Security Policy" in line for line in console)
+    browser.open(broken)
+    assert any("Content Security Policy" in line for line in browser.console)
 
 
-def test_nothing_is_wider_than_a_phone(
-    browser: Browser, page: Path, tmp_path: Path
+def width_of(browser: Chromium) -> int:
+    width: int = browser.evaluate("document.documentElement.scrollWidth")
+    return width
+
+
+def test_nothing_is_wider_than_a_phone(browser: Chromium, page: Path) -> None:
+    browser.resize(390, 800)
+    browser.open(page)
+    assert width_of(browser) == 390
+
+
+def test_nothing_is_wider_than_a_sheet_of_paper(
+    browser: Chromium, page: Path, tmp_path: Path
 ) -> None:
-    frame = tmp_path / "phone.html"
-    # A window cannot be as narrow as a phone; a frame can, and a style sheet takes it for the
-    # screen.
-    measure = (
-        "const d = this.contentDocument.documentElement; "
-        "document.title = `wide ${d.scrollWidth} ${d.clientWidth}`"
-    )
-    inside = html.escape(page.read_text(), quote=True)
-    frame.write_text(
-        '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>'
-        '<iframe style="width: 390px; height: 800px; border: 0" '
-        f'onload="{measure}" srcdoc="{inside}"></iframe></body></html>'
-    )
-    dom, _ = browser(frame, "--dump-dom", "--virtual-time-budget=2000")
-    found = re.search(r"<title>wide (\d+) (\d+)</title>", dom)
-    assert found is not None
-    assert (int(found[1]), int(found[2])) == (390, 390)
+    """With names of a usual length: a browser cuts off the rest, or shrinks the page."""
+    usual = tmp_path / "usual.html"
+    usual.write_text(page.read_text().replace(LONG, "remaining_life"))
+    browser.resize(PAPER, 900)
+    browser.open(usual, media="print")
+    assert width_of(browser) == PAPER
+    printed = browser.call("Page.printToPDF", preferCSSPageSize=True)["data"]
+    assert base64.b64decode(printed).startswith(b"%PDF")
 
 
-@pytest.mark.parametrize(("scheme", "dark"), [(0, True), (1, False)])
+@pytest.mark.parametrize("dark", [True, False])
 def test_the_page_follows_the_readers_scheme(
-    browser: Browser, page: Path, tmp_path: Path, scheme: int, dark: bool
+    browser: Chromium, page: Path, dark: bool
 ) -> None:
-    picture = tmp_path / "page.png"
-    browser(
-        page,
-        f"--blink-settings=preferredColorScheme={scheme}",
-        "--window-size=800,600",
-        f"--screenshot={picture}",
-    )
-    assert (imread(picture)[..., :3].mean() < 0.5) == dark
-
-
-def test_the_page_can_be_printed(browser: Browser, page: Path, tmp_path: Path) -> None:
-    browser(page, "--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'page.pdf'}")
-    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    browser.resize(800, 600)
+    browser.open(page, dark=dark)
+    picture = browser.call("Page.captureScreenshot", format="png")["data"]
+    pixels = imread(io.BytesIO(base64.b64decode(picture)))
+    assert (pixels[..., :3].mean() < 0.5) == dark

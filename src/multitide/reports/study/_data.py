@@ -180,7 +180,7 @@ def _summary(task: Task, labels: pd.DataFrame) -> str:
         return _counts(labels[task.name].dropna())
     values = pd.to_numeric(labels.stack().dropna()).to_numpy(dtype=float)
     low, middle, high = np.quantile(values, [0, 0.5, 1])
-    return f"{low:.4g} to {high:.4g}, median {middle:.4g}"
+    return f"{significant(low)} to {significant(high)}, median {significant(middle)}"
 
 
 def _counts(labels: pd.Series) -> str:
@@ -199,7 +199,7 @@ def _labels_in_words(labels: pd.Series) -> str:
         if pd.isna(value):
             words.append(f"{name} missing")
         elif isinstance(value, float):
-            words.append(f"{name} {value:.4g}")
+            words.append(f"{name} {significant(value)}")
         else:
             words.append(f"{name} {value}")
     return ", ".join(words)

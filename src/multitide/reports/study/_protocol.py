@@ -278,7 +278,7 @@ def _chance(comparison: Comparison) -> str:
         )
     return (
         "the intervals hold for new networks and new test groups, but for this one training set: "
-        "another one may give another gain. `cv` and the draws of a label curve include that"
+        "another one may give another gain. Cross-validation and label curves include that"
     )
 
 
