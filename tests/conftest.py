@@ -15,7 +15,9 @@ from hypothesis import Phase, settings
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from multitide.fitting import _cross_fit
+from makers import FEW_BOOSTED
+from multitide.backbones import Trees
+from multitide.fitting import _auto_backbone, _cross_fit
 
 # One process a core runs the tests, so that further threads would only wait for each other.
 torch.set_num_threads(1)
@@ -62,6 +64,15 @@ def without_folds(request: pytest.FixtureRequest) -> Iterator[None]:
         if request.config.option.markexpr == "not slow":
             patch.setattr(_cross_fit, "MOST_ROWS", 0)
         yield
+
+
+@pytest.fixture
+def quick_learners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the learners beside the network of the default be small."""
+    forest = Trees(n_trees=9, n_levels=0)
+    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: FEW_BOOSTED)
+    monkeypatch.setattr(_auto_backbone, "forest_for_many", lambda *sizes: forest)
+    monkeypatch.setattr(_auto_backbone, "KERNEL_FEATURES", 168)
 
 
 @pytest.fixture

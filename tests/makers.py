@@ -13,7 +13,7 @@ import torch
 
 from multitide._estimator import MultiTaskEstimator
 from multitide._plan_fit import FitPlan, plan_fit
-from multitide.backbones import LSTMFCN
+from multitide.backbones import LSTMFCN, Trees
 from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.fitting import _phases as phases
@@ -27,6 +27,7 @@ from multitide.training._settings import Training
 from multitide.training._trainer import Trainer
 
 SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
+FEW_BOOSTED = Trees(kind="boosting", n_trees=9, n_levels=0)
 
 
 def small(**params: Any) -> MultiTaskEstimator:

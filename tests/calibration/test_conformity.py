@@ -110,6 +110,7 @@ def test_tables_contain_a_label_if_its_score_is_small(kind: str) -> None:
     table = conformity.table(decoded, quantiles)
     widths = conformity.widths(decoded, quantiles)
     assert len(table) == 80
+    assert widths.shape == scores.shape
     for i, column in enumerate(conformity.columns):
         inside = scores[:, i] <= quantiles[i]
         known = ~np.isnan(scores[:, i])
@@ -137,6 +138,20 @@ def test_the_score_of_a_class_is_the_probability_of_more_probable_ones() -> None
     before = np.arange(FREE_CLASSES + 2) / (FREE_CLASSES + 2)
     np.testing.assert_allclose(many[0][:FREE_CLASSES], before[:FREE_CLASSES])
     np.testing.assert_allclose(many[0][-1], before[-1] + 2 * PENALTY)
+
+
+def test_of_many_classes_each_after_the_fifth_is_a_hundredth_less_likely() -> None:
+    many = scores_of_classes(np.full((1, 8), 1 / 8))[0]
+    more = [0, 0, 0, 0, 0, 0.01, 0.02, 0.03]
+    np.testing.assert_allclose(many, np.arange(8) / 8 + more)
+
+
+def test_an_even_chance_is_the_answer_no() -> None:
+    conformity = conformity_of(KINDS["labels"][0])
+    assert conformity is not None
+    even = np.full((2, 3), 0.5)
+    scores = conformity.scores(np.array([[0.0] * 3, [1.0] * 3]), even)
+    assert scores.tolist() == [[0.0] * 3, [0.5] * 3]
 
 
 def test_a_class_that_training_has_not_seen_is_in_no_set() -> None:

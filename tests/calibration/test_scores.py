@@ -51,6 +51,14 @@ def test_each_column_has_its_own_scores_and_missing_ones_never_enter() -> None:
     assert both.n_units.tolist() == [20, 20]
 
 
+def test_a_column_without_labels_has_no_units_and_no_finite_score() -> None:
+    scores = np.column_stack([np.arange(30.0), np.full(30, np.nan)])
+    fitted = Scores.fitted(scores, np.arange(30))
+    assert fitted.n_units.tolist() == [30, 0]
+    assert fitted.fewest_units == 0
+    assert np.isfinite(fitted.quantiles(0.5)).tolist() == [True, False]
+
+
 def test_rows_of_a_unit_share_its_weight() -> None:
     """A unit of a hundred rows counts as much as one of a single row."""
     scores = np.concatenate([np.full(100, 5.0), [1.0, 2.0, 3.0]])

@@ -292,6 +292,7 @@ def test_runs_are_numbered(call: Call, folder: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("quick_learners")
 def test_a_table_needs_no_configuration(call: Call, folder: Path) -> None:
     options = [
         "--series",
@@ -679,6 +680,7 @@ def test_a_model_folder_is_as_good_as_a_run_folder(call: Call, fitted: str) -> N
     assert "load" in call("info", "model").stdout
 
 
+@pytest.mark.usefixtures("quick_learners")
 def test_init_writes_a_configuration_that_passes_the_check(
     call: Call, folder: Path
 ) -> None:

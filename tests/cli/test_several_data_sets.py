@@ -307,6 +307,7 @@ def test_a_model_of_several_needs_the_name_of_the_data_set(
     assert message in " ".join(stderr.split())
 
 
+@pytest.mark.usefixtures("quick_learners")
 def test_a_model_of_one_data_set_has_no_name(call: Call, folder: Path) -> None:
     call(
         "fit",

@@ -50,7 +50,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def names(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def names(
+    workplace: Path, quick_learners: None, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
     """What a page takes for granted: samples, a split, a model. Training takes one epoch."""
     fit = MultiTaskEstimator.fit
 

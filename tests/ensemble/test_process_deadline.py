@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+from multitide.ensemble import _process_deadline
 from multitide.ensemble._process_deadline import EXIT_CODE, process_ends_after
 
+# The file by itself: to import the package takes seconds.
 PROGRAM = """
+import runpy
 import time
-from multitide.ensemble._process_deadline import process_ends_after
+process_ends_after = runpy.run_path({path!r})["process_ends_after"]
 
 began = time.perf_counter()
 with process_ends_after({seconds}, lambda: time.perf_counter() - began > {earliest}):
@@ -23,7 +26,8 @@ print("ended by itself")
 def run(
     seconds: float, earliest: float, work: float
 ) -> subprocess.CompletedProcess[str]:
-    program = PROGRAM.format(seconds=seconds, earliest=earliest, work=work)
+    path = _process_deadline.__file__
+    program = PROGRAM.format(path=path, seconds=seconds, earliest=earliest, work=work)
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
     )

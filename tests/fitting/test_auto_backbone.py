@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import multitide as mt
-from makers import a_third_now, make_samples
+from makers import FEW_BOOSTED, a_third_now, make_samples
 from multitide import MultiTaskEstimator
 from multitide._network_or_default import network_or_default
 from multitide.backbones import FCN, GRU, LSTMFCN, Trees
@@ -42,19 +42,6 @@ def auto(**params: Any) -> MultiTaskEstimator:
     return MultiTaskEstimator(**(settings | params))
 
 
-# Small, where the size of trees is not the question.
-QUICK = Trees(kind="boosting", n_trees=9, n_levels=0)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the learners beside the network be small."""
-    forest = Trees(n_trees=9, n_levels=0)
-    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: QUICK)
-    monkeypatch.setattr(_auto_backbone, "forest_for_many", lambda *sizes: forest)
-    monkeypatch.setattr(_auto_backbone, "KERNEL_FEATURES", 168)
-
-
 @pytest.fixture(scope="module")
 def fitted() -> MultiTaskEstimator:
     return auto().fit(SAMPLES)
@@ -75,7 +62,7 @@ def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -
     assert (table.groupby("task")["mean_loss"].nunique() == 1).all()
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_learners")
 def test_few_rows_are_also_judged_by_the_fits_of_folds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -109,7 +96,7 @@ def with_shares(
         return [1 - of_trees, of_trees], 0.5
 
     monkeypatch.setattr(_weigh_fits, "shares_of_fits", shares)
-    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: QUICK)
+    monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: FEW_BOOSTED)
     for name in ("FEW_LABELS", "MANY_LABELS"):  # one group of trees
         monkeypatch.setattr(_auto_backbone, name, 0)
     return auto(**params).fit(SAMPLES)
@@ -130,7 +117,7 @@ def test_it_predicts_the_weighted_mean(
     training = {"refit": refit}
     estimator = with_shares(monkeypatch, 0.25, training=training)
     network = auto(backbone="lstm_fcn", training=training).fit(SAMPLES)
-    trees = auto(backbone=QUICK, training=training)
+    trees = auto(backbone=FEW_BOOSTED, training=training)
     predicted = decoded(estimator)
     of_network, of_trees = decoded(network), decoded(trees.fit(SAMPLES))
     for task in ("state", "load"):
@@ -151,7 +138,7 @@ def test_a_candidate_without_weight_takes_no_part(
 ) -> None:
     estimator = with_shares(monkeypatch, 1.0)
     again = {"refit": "trees"}
-    trees = auto(backbone=QUICK, training=again).fit(SAMPLES)
+    trees = auto(backbone=FEW_BOOSTED, training=again).fit(SAMPLES)
     for task, values in decoded(estimator).items():
         np.testing.assert_array_equal(values, decoded(trees)[task])
     assert tasks_of_forests(estimator.model_) == ["state", "load"]
@@ -173,7 +160,7 @@ def test_trees_for_few_labels_are_grown_only_there(
     assert (table["task"] == "load").sum() == 5
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_learners")
 def test_the_loss_of_the_mean_is_that_of_evaluate() -> None:
     validation = make_samples(80, seed=7)
     raw = {"calibrate": "none"}
@@ -300,7 +287,7 @@ def several_labels() -> Samples:
     return SAMPLES.replace(y=y, channels=("walk", "b", "c"))
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_learners")
 def test_trees_take_part_in_tasks_of_every_kind(tmp_path: Path) -> None:
     samples = several_labels()
     tasks = [
@@ -324,7 +311,7 @@ def test_trees_take_part_in_tasks_of_every_kind(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(loaded.predict(samples), predicted, check_exact=True)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_learners")
 def test_many_quantiles_have_the_network_only() -> None:
     levels = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
     tasks = [mt.Regression("load", loss="quantile", quantiles=levels), "state"]
@@ -385,7 +372,7 @@ def with_gaps(share: float) -> Samples:
     return samples.replace(values=values)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick_learners")
 def test_where_much_is_missing_a_gru_reads_what_was_measured(tmp_path: Path) -> None:
     samples = with_gaps(0.5)
     estimator = auto().fit(samples)
