@@ -5,9 +5,9 @@
 
 No test set is read. The validation rows of each case stand in for one, and the default holds out
 validation rows of its own among the training rows. One fit per case and seed grows all parts: the
-network, boosted trees (for few labels also with large leaves) and extra trees on statistics (also
-with the values of steps) and on quantiles, and the trees once more on its training and validation
-rows; linear heads on convolutions too. Each arm then weights some of these parts as the default
+network, boosted trees (for few labels also with large leaves), extra trees on statistics and on
+quantiles, and linear heads on convolutions, and all of them once more on its training and
+validation rows. Each arm then weights some of these parts as the default
 does, by what they predicted for the held-out rows before they were grown again. Losses are in units
 of the trivial loss. The predictions of the parts stay in ``--folder``. ``--rows`` fits only so many
 random training rows, to see what very few labels need. ``--rules`` compares rules for the weights
@@ -44,9 +44,8 @@ from multitide.network._network import Network, Predictor
 from multitide.reports._pages import markdown_table
 from multitide.tasks import Target
 
-EXTRA, STEPS, QUANTILES = "extra trees", "extra trees, steps", "extra trees, quantiles"
-ROCKET = "rocket"
-BOOSTED = ("network", "boosting", "leaves")
+EXTRA, QUANTILES, ROCKET = "extra trees", "extra trees, quantiles", "rocket"
+BOOSTED = ("boosting", "leaves")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,29 +70,25 @@ ARMS = {
     "boosting, again": Arm(("boosting",), again=True),
     EXTRA: Arm((EXTRA,), again=False),
     f"{EXTRA}, again": Arm((EXTRA,), again=True),
-    STEPS: Arm((STEPS,), again=False),
+    f"{QUANTILES}, again": Arm((QUANTILES,), again=True),
     ROCKET: Arm((ROCKET,), again=False),
     f"{ROCKET}, again": Arm((ROCKET,), again=True),
-    f"{QUANTILES}, again": Arm((QUANTILES,), again=True),
-    "network, boosting": Arm(BOOSTED, again=False),
-    "network, boosting; again": Arm(BOOSTED, again=True),
-    f"network, boosting, {EXTRA}": Arm((*BOOSTED, EXTRA), again=False),
-    f"network, boosting, {EXTRA}; again": Arm((*BOOSTED, EXTRA), again=True),
-    f"network, boosting, {EXTRA}; network again too": Arm(
-        (*BOOSTED, EXTRA), again=True, network_again=True
+    "network, boosting": Arm(("network", *BOOSTED), again=False),
+    "network, boosting; again": Arm(("network", *BOOSTED), again=True),
+    f"network, boosting, {EXTRA}; again": Arm(("network", *BOOSTED, EXTRA), again=True),
+    f"network, boosting, {EXTRA}, {ROCKET}; again": Arm(
+        ("network", *BOOSTED, EXTRA, ROCKET), again=True
     ),
-    f"network, boosting, {STEPS}; again": Arm((*BOOSTED, STEPS), again=True),
-    f"network, boosting, {QUANTILES}; again": Arm((*BOOSTED, QUANTILES), again=True),
-    f"network, boosting, {EXTRA} of both kinds; again": Arm(
+    "all; again": Arm(("network", *BOOSTED, EXTRA, QUANTILES, ROCKET), again=True),
+    "all; network again too": Arm(
+        ("network", *BOOSTED, EXTRA, QUANTILES, ROCKET), again=True, network_again=True
+    ),
+    "all but the network; again": Arm((*BOOSTED, EXTRA, QUANTILES, ROCKET), again=True),
+    f"boosting, {EXTRA}, {ROCKET}; again": Arm((*BOOSTED, EXTRA, ROCKET), again=True),
+    f"boosting, {EXTRA} of both kinds; again": Arm(
         (*BOOSTED, EXTRA, QUANTILES), again=True
     ),
-    f"network, boosting, {EXTRA}, {ROCKET}; again": Arm(
-        (*BOOSTED, EXTRA, ROCKET), again=True
-    ),
-    f"boosting, {EXTRA}, {ROCKET}; again": Arm(
-        ("boosting", "leaves", EXTRA, ROCKET), again=True
-    ),
-    f"boosting, {EXTRA}; again": Arm(("boosting", "leaves", EXTRA), again=True),
+    f"{EXTRA} of both kinds; again": Arm((EXTRA, QUANTILES), again=True),
 }
 
 
@@ -124,7 +119,7 @@ class Trained:
 
 @contextmanager
 def all_parts() -> Iterator[None]:
-    """Let fits in the block grow extra trees of three kinds for all tasks."""
+    """Let fits in the block train a network, and grow extra trees of both kinds for all tasks."""
     extra_groups = _auto_backbone.extra_groups
 
     def more(params, recipe, groups, data, source):  # type: ignore[no-untyped-def]
@@ -136,14 +131,16 @@ def all_parts() -> Iterator[None]:
         first = grown[0]
         n_channels = data[0].samples.n_channels
         forest = _auto_backbone.forest_for_many(first.n_rows, n_channels)
-        of_quantiles = Trees(n_trees=forest.n_trees, steps=forest.steps)
-        of_steps = dataclasses.replace(forest, steps=True)
-        for trees in (forest, of_steps, of_quantiles):
+        of_quantiles = Trees(n_trees=_auto_backbone.QUANTILE_TREES, steps=forest.steps)
+        for trees in (forest, of_quantiles):
             changed = dataclasses.replace(first.recipe, backbone=trees)
             grown.append(TaskGroup(data, first.tasks, changed))
         return grown
 
-    with mock.patch.object(_plan_fit, "extra_groups", more):
+    with (
+        mock.patch.object(_plan_fit, "extra_groups", more),
+        mock.patch.object(_plan_fit, "trains_network", lambda *of_fit: True),
+    ):
         yield
 
 
@@ -202,7 +199,7 @@ def names_of(fits: list[GroupFit]) -> list[str]:
             names.append(ROCKET)
         elif fit.name.startswith("extra_trees"):
             n_forests = sum(name.startswith(EXTRA) for name in names)
-            names.append((EXTRA, STEPS, QUANTILES)[n_forests])
+            names.append((EXTRA, QUANTILES)[n_forests])
         else:
             names.append("leaves" if "leaves" in fit.name else "boosting")
     return names
@@ -236,7 +233,7 @@ def loss_of_rule(
 ) -> float:
     """Return the mean loss on the outer rows of the default's parts, weighted by a rule."""
     own = []
-    for name in (*BOOSTED, EXTRA, ROCKET):
+    for name in (*BOOSTED, EXTRA, QUANTILES, ROCKET):
         if name in parts and task in parts[name].held_out:
             own.append(parts[name])
     held = own[0].held_out[task]

@@ -72,6 +72,7 @@ def quick_learners(monkeypatch: pytest.MonkeyPatch) -> None:
     forest = Trees(n_trees=9, n_levels=0)
     monkeypatch.setattr(_auto_backbone, "boosted_trees", lambda *sizes: FEW_BOOSTED)
     monkeypatch.setattr(_auto_backbone, "forest_for_many", lambda *sizes: forest)
+    monkeypatch.setattr(_auto_backbone, "QUANTILE_TREES", 9)
     monkeypatch.setattr(_auto_backbone, "KERNEL_FEATURES", 168)
 
 

@@ -66,11 +66,12 @@ class MultiTaskEstimator(ExportableModel, Parameters, BaseEstimator):  # type: i
         Network from series to features, as an object such as ``LSTMFCN(hidden_size=32)`` or by
         name. All parts can be given as an object, by name, or as a dict of their parameters. "auto"
         trains an "lstm_fcn" for all tasks (a "gru" where many values are missing, or for many
-        samples), grows trees for each task, solves linear heads on convolutions ("rocket") for
-        tasks with few labels, and predicts their weighted mean, with weights that the validation
-        set chooses. There is only the network without a validation set, with several data sets, or
-        if you choose how tasks share: with a `sharing` other than "hard" or "none", a `weighting`
-        or an `aggregator`.
+        samples), grows trees for each task, and predicts their weighted mean, with weights that the
+        validation set chooses. Tasks with fewer than 2,000 labels also have forests and linear
+        heads on convolutions ("rocket"); if all tasks have, no network is trained, unless you
+        choose a setting of networks, such as `max_epochs`. There is only the network without a
+        validation set, with several data sets, or if you choose how tasks share: with a `sharing`
+        other than "hard" or "none", a `weighting` or an `aggregator`.
     inputs : Inputs, optional
         How raw series are clipped, imputed, scaled and encoded within the model.
     sharing : str or Sharing, default="hard"

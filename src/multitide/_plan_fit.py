@@ -25,6 +25,7 @@ from multitide.fitting._linear_heads import check_linear
 from multitide.fitting._memory import MemoryEstimate, estimate_memory
 from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._trains_network import trains_network
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
@@ -52,9 +53,9 @@ class FitPlan:
     source : Source or None
         The model that training starts from.
     groups : list of TaskGroup
-        The tasks that are trained together, with their labels.
+        The tasks that are trained together, with their labels; none if "auto" trains no network.
     extra_groups : list of TaskGroup
-        The tasks for which "auto" also grows trees or solves linear heads.
+        The tasks for which "auto" grows trees or solves linear heads.
     memory : MemoryEstimate or None
         None if the length of the vectors is not known before a representation is fitted.
     """
@@ -136,11 +137,18 @@ def plan_fit(
         _check_phases(group, source)
         _announce_positive(group)
     extra = extra_groups(params, recipe, groups, data, source)
+    if extra and not trains_network(params, groups, extra):
+        groups = []
+        logger.info(
+            "backbone='auto': trees and linear heads without a network, "
+            "since every task has few labels (backbone='lstm_fcn' trains one)."
+        )
     memory = None
     network_groups = _of_network(groups, recipe)
     if network_groups:
-        memory = estimate_memory([*extra, *network_groups], recipe)
         check_depth(network_groups[0].sketch(), recipe.training.freeze)
+    if network_groups or extra:
+        memory = estimate_memory([*extra, *network_groups], recipe)
     return FitPlan(recipe, tasks, data, source, groups, extra, memory)
 
 

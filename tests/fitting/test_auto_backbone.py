@@ -27,7 +27,7 @@ from multitide.fitting import _auto_backbone, _cross_fit, _weigh_fits
 from multitide.fitting._auto_backbone import boosted_trees, forest_for_many
 from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.fitting._training_length import resolve_max_epochs
-from multitide.model._sizes import sizes_by_task, tasks_of_forests
+from multitide.model._sizes import sizes_by_task, tasks_without_epochs
 from multitide.model._store import _record_hash
 from multitide.network._network import Network, Predictor
 from multitide.representations import MiniRocket
@@ -53,8 +53,9 @@ def test_it_is_the_default() -> None:
 
 def test_the_candidates_and_their_weights_are_told(fitted: MultiTaskEstimator) -> None:
     table = fitted.candidates_
-    assert list(table["task"]) == ["state"] * 5 + ["load"] * 5
-    trees = ["boosting", "boosting, leaves of 20", "extra_trees"]
+    assert list(table["task"]) == ["state"] * 6 + ["load"] * 6
+    trees = ["boosting", "boosting, leaves of 20"]
+    trees += ["extra_trees, quantiles", "extra_trees"]
     names = ["lstm_fcn", *trees, "rocket"]
     assert list(table["candidate"]) == names * 2
     sums = table.groupby("task")["weight"].sum()
@@ -79,10 +80,10 @@ def test_few_rows_are_also_judged_by_the_fits_of_folds(
     fitted = auto(max_epochs=1).fit(SAMPLES)
     for task, rows in zip(("state", "load"), judged, strict=True):
         n_train = fitted.n_labelled_[task]["train"]
-        assert rows == [False, n_train, n_train, n_train, n_train]  # not the network
+        assert rows == [False, *[n_train] * 5]  # not the network
     monkeypatch.setattr(_cross_fit, "MOST_ROWS", 0)
     auto(max_epochs=1).fit(SAMPLES)
-    assert judged[2:] == [[False] * 5] * 2
+    assert judged[2:] == [[False] * 6] * 2
 
 
 def with_shares(
@@ -128,7 +129,7 @@ def test_it_predicts_the_weighted_mean(
     pd.testing.assert_frame_equal(loaded.predict(SAMPLES), estimator.predict(SAMPLES))
     pd.testing.assert_frame_equal(loaded.candidates_, estimator.candidates_)
     assert (sizes_by_task(loaded.model_)["shared"] > 0).all()
-    assert not tasks_of_forests(loaded.model_)
+    assert not tasks_without_epochs(loaded.model_)
     assert loaded.best_epoch_ == network.best_epoch_
 
 
@@ -141,7 +142,7 @@ def test_a_candidate_without_weight_takes_no_part(
     trees = auto(backbone=FEW_BOOSTED, training=again).fit(SAMPLES)
     for task, values in decoded(estimator).items():
         np.testing.assert_array_equal(values, decoded(trees)[task])
-    assert tasks_of_forests(estimator.model_) == ["state", "load"]
+    assert tasks_without_epochs(estimator.model_) == ["state", "load"]
     only_network = with_shares(monkeypatch, 0.0)
     assert len(only_network.model_.network_list) == 1
 
@@ -301,7 +302,8 @@ def test_trees_take_part_in_tasks_of_every_kind(tmp_path: Path) -> None:
     found = estimator.candidates_.groupby("task")["candidate"].agg(list)
     boosted = ["lstm_fcn", "boosting", "boosting, leaves of 20"]
     assert found["load"] == boosted
-    assert found["few"] == found["soon"] == [*boosted, "extra_trees"]
+    forests = ["extra_trees, quantiles", "extra_trees"]
+    assert found["few"] == found["soon"] == [*boosted, *forests]
     assert found["many"] == found["walk"] == ["lstm_fcn", "extra_trees"]
     # The forecasts are the last value and the number of steps.
     weights = estimator.candidates_.set_index(["task", "candidate"])["weight"]

@@ -44,8 +44,9 @@ def test_the_tables_have_the_size_of_the_estimate() -> None:
 
 def test_trees_of_the_default_count() -> None:
     samples = wide(60, 30)
-    of_both = plan_of(MultiTaskEstimator(verbose=0), samples).memory
-    of_network = plan_of(MultiTaskEstimator(backbone="lstm_fcn"), samples).memory
+    of_both = plan_of(MultiTaskEstimator(max_epochs=1), samples).memory
+    one_network = MultiTaskEstimator(backbone="lstm_fcn", max_epochs=1)
+    of_network = plan_of(one_network, samples).memory
     assert of_both is not None
     assert of_network is not None
     assert of_network.trees == 0

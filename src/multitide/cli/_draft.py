@@ -14,8 +14,9 @@ from multitide.data.tables._inspect_table import TableInspection
 from multitide.data.tables._propose_window import WindowProposal
 
 BACKBONE_LINES = (
-    '# backbone = "auto" trains a network, grows trees and solves linear heads, and weights',
-    "# them per task on the validation set. `multitide methods backbone` lists the others.",
+    '# backbone = "auto" grows trees, solves linear heads where labels are few, trains a network',
+    "# where they are many or its settings are given, and weights all of them per task on the",
+    "# validation set. `multitide methods backbone` lists the others.",
     "# [backbone]",
     '# name = "lstm_fcn"',
 )

@@ -30,7 +30,7 @@ from multitide.ensemble._validation_rows import (
     add_held_out,
     validation_rows,
 )
-from multitide.fitting._choose_weights import choose_weights
+from multitide.fitting._held_out import HeldOut, shares_of_fits
 from multitide.network._network import Predictor
 from multitide.tasks import Target, Task, task_names
 
@@ -138,16 +138,22 @@ def _chosen_weights(
     rows: ValidationRows | None, target: Target, n_members: int, seed: int
 ) -> list[float]:
     """Return the weights of one task; equal ones without validation rows."""
+    equal = [1 / n_members] * n_members
     if rows is None:
-        return [1 / n_members] * n_members
-
-    def row_losses(values: np.ndarray) -> np.ndarray:
-        return target.row_losses(rows.labels, values)
-
-    chosen = choose_weights(
-        list(rows.predictions.values()), row_losses, rows.groups, seed, rows.weights
-    )
-    return [float(weight) for weight in chosen]
+        return equal
+    truth = target.truth(rows.labels)
+    known = target.has_label(truth)
+    if not known.any():
+        return equal
+    weights = None if rows.weights is None else rows.weights[known]
+    parts = []
+    for decoded in rows.predictions.values():
+        part = HeldOut(
+            target, truth[known], rows.groups[known], decoded[known], weights
+        )
+        parts.append(part)
+    chosen, _ = shares_of_fits(parts, seed)
+    return chosen
 
 
 def _loss(target: Target, rows: ValidationRows, values: np.ndarray) -> float:

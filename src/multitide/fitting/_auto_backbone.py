@@ -1,4 +1,4 @@
-"""What ``backbone="auto"`` stands for: a network for all tasks, and other learners beside it."""
+"""What ``backbone="auto"`` stands for: the network for all tasks, and the other learners."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ FEW_CHANNELS, MOST_CHANNELS = 4, 1_000
 # With fewer labels the leaves of boosted trees are small (see `fitting/_grow_trees.py`), which some
 # tasks need and others overfit: trees with leaves of this number of rows are grown beside them.
 FEW_LABELS, LARGE_LEAF = 400, 20
-# Tasks with fewer labels than this also have a forest, which averages out what boosting overfits,
+# Tasks with fewer labels than this also have two forests, which average out what boosting overfits,
 # and linear heads on convolutions, which read shapes without a network that has to learn them.
 MANY_LABELS = 2_000
+QUANTILE_TREES = 50  # twice as many take twice the time and are not better
 KERNEL_FEATURES = 5_000  # twice as many take twice the time and are not better
 # Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
 # takes the place of boosted trees for tasks with more than so many.
@@ -181,7 +182,7 @@ def extra_groups(
 ) -> list[TaskGroup]:
     """Return the groups of the tasks that "auto" also fits without a training loop, if any.
 
-    Every task has boosted trees. Tasks with few labels have a forest and linear heads on
+    Every task has boosted trees. Tasks with few labels have two forests and linear heads on
     convolutions too, and with very few a second group of boosted trees with larger leaves. Tasks
     with many labels or steps have a forest in place of boosted trees. The validation set chooses
     the weights of all. These learners share nothing, so that they are left out where the user has
@@ -237,9 +238,14 @@ def _tree_groups(
         if few:
             careful = _with(recipe, with_large_leaves(boosted))
             grown.append(TaskGroup(data, _tasks_of(few), careful))
+        few = []
         for target in _with_few_labels([group], MANY_LABELS):
             if is_growable(target, "extra_trees"):
-                by_forest.append(target.task)
+                few.append(target)
+        by_forest += _tasks_of(few)
+        if few:
+            of_quantiles = _with(recipe, Trees(n_trees=QUANTILE_TREES))
+            grown.append(TaskGroup(data, _tasks_of(few), of_quantiles))
     if by_forest:
         forest = forest_for_many(n_rows, n_channels)
         grown.append(TaskGroup(data, by_forest, _with(recipe, forest)))

@@ -18,7 +18,7 @@ MOST_BYTES = 2**28  # of the tables that are kept
 class FeatureTables:
     """The features of samples, kept while other trees of the fit may read them.
 
-    "auto" grows up to three groups of trees on the training set, judges each on the validation set,
+    "auto" grows up to four groups of trees on the training set, judges each on the validation set,
     and grows them again on both sets, to which the input layers are fitted anew. Tables are kept up
     to a size, those that were read last.
 

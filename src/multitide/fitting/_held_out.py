@@ -13,6 +13,7 @@ from multitide.data._weights import weights_of
 from multitide.fitting._choose_weights import Evidence, choose_weights
 from multitide.fitting._data_sets import labels_of
 from multitide.fitting._recipe import resolve_device
+from multitide.fitting._row_per_answer import with_each_answer
 from multitide.fitting._task_group import TaskGroup
 from multitide.network._network import Network, Predictor
 from multitide.tasks._task import Target
@@ -106,24 +107,32 @@ def shares_of_fits(
     crossed : sequence of HeldOut or None, optional
         More rows for some of the fits, the same for all of these; see :func:`cross_fit`.
     """
-    target, truth, recordings, _, own_weights = parts[0]
+    judged = [_judged(part) for part in parts]
+    target, truth, recordings, _, own_weights = judged[0]
 
     def row_losses(decoded: np.ndarray) -> np.ndarray:
         return target.decoded_losses(truth, decoded)
 
-    predictions = [part.decoded.astype(np.float64) for part in parts]
     weights = choose_weights(
-        predictions,
+        [part.decoded.astype(np.float64) for part in judged],
         row_losses,
         recordings,
         seed,
         own_weights,
         _evidence(parts, crossed),
     )
-    mean = np.zeros_like(predictions[0])
-    for weight, decoded in zip(weights, predictions, strict=True):
-        mean += weight * decoded
+    mean = np.zeros_like(parts[0].decoded, dtype=np.float64)
+    for weight, part in zip(weights, parts, strict=True):
+        mean += weight * part.decoded
     return weights.tolist(), parts[0].loss_of(mean)
+
+
+def _judged(held: HeldOut) -> HeldOut:
+    """Return the rows by which a fit is judged, one of which has each answer in turn."""
+    target, truth, recordings, decoded, weights = held
+    return HeldOut(
+        target, *with_each_answer(target, truth, recordings, decoded, weights)
+    )
 
 
 def _evidence(
@@ -138,9 +147,9 @@ def _evidence(
     n_more = {len(each.truth) for each in more}
     if len(n_more) != 1:
         return None
-    losses = np.array([part.loss_of(part.decoded) for part in parts])
+    losses = np.array([_judged_loss(part) for part in parts])
     on_validation = losses[places]
-    on_more = np.array([each.loss_of(each.decoded) for each in more])
+    on_more = np.array([_judged_loss(each) for each in more])
     n_validation, n_added = len(parts[0].truth), n_more.pop()
     n_rows = n_validation + n_added
     pooled = (n_validation * on_validation + n_added * on_more) / n_rows
@@ -148,3 +157,8 @@ def _evidence(
         losses = losses * (pooled.mean() / on_validation.mean())
     losses[places] = pooled
     return Evidence(losses, float(n_rows))
+
+
+def _judged_loss(held: HeldOut) -> float:
+    judged = _judged(held)
+    return judged.loss_of(judged.decoded)

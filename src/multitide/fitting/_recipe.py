@@ -44,6 +44,15 @@ OPTIONAL = ("aggregator",)
 AUTO = "auto"
 NETWORK = "lstm_fcn"
 NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "device")
+# Of the settings that only networks have.
+DEFAULTS: dict[str, object] = {
+    "keep": "joint",
+    "max_epochs": "auto",
+    "batch_size": "auto",
+    "lr": 0.002,
+    "weighting": "uniform",
+    "aggregator": None,
+}
 
 
 @dataclass

@@ -34,6 +34,12 @@ class Source:
     def network_for(self, names: Sequence[str]) -> Network:
         """Return the trained network that predicts one of these tasks, or else the first."""
         pairs = self.predictor.trained_pairs
+        if next(pairs[0][0].sharing.parameters(), None) is None:
+            raise DataError(
+                "`training.start` must be a model with a network; "
+                f"{self.name!r} has trees and linear heads only. "
+                "Fit it with a network, such as backbone='lstm_fcn'."
+            )
         for network, predicted in pairs:
             if set(predicted) & set(names):
                 return network

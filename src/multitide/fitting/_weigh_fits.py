@@ -108,9 +108,12 @@ class GroupFit:
 def short_name(backbone: Backbone) -> str:
     """Return the name of a backbone, or the kind of its trees; the class of a user's own."""
     if isinstance(backbone, Trees):
-        if backbone.min_samples_leaf is None:
-            return backbone.kind
-        return f"{backbone.kind}, leaves of {backbone.min_samples_leaf}"
+        name: str = backbone.kind
+        if name == "extra_trees" and backbone.n_levels > 1:
+            name += ", quantiles"
+        if backbone.min_samples_leaf is not None:
+            name += f", leaves of {backbone.min_samples_leaf}"
+        return name
     if type(backbone) not in BACKBONES.values():
         return type(backbone).__name__
     return backbone_name(backbone)
@@ -160,11 +163,14 @@ def _weights(
 ) -> tuple[list[float], float]:
     """Return the weights of the fits of a task, and the loss of their mean.
 
-    If no validation row has a label, the first fit, the network, predicts the task.
+    If no validation row has a label, the network predicts the task, or else all fits do alike.
     """
     held_out = [fit.held_out[task] for fit in fits if task in fit.held_out]
     if len(held_out) < len(fits):
-        return [1.0] + [0.0] * (len(fits) - 1), fits[0].validation_loss(task)
+        loss = fits[0].validation_loss(task)
+        if fits[0].is_trained:
+            return [1.0] + [0.0] * (len(fits) - 1), loss
+        return [1 / len(fits)] * len(fits), loss
     return shares_of_fits(held_out, seed, [fit.crossed.get(task) for fit in fits])
 
 

@@ -74,16 +74,16 @@ def sizes_by_task(predictor: Predictor) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def tasks_of_forests(predictor: Predictor) -> list[str]:
-    """Return the tasks that trees predict without a trained network."""
-    of_trees: list[str] = []
+def tasks_without_epochs(predictor: Predictor) -> list[str]:
+    """Return the tasks that only trees and linear heads predict, without a trained network."""
+    of_others: list[str] = []
     of_networks: list[str] = []
     for network, names in predictor.pairs:
-        if bytes_of_forests(network):
-            of_trees += names
-        else:
+        if network.backbone is None or network.backbone.is_trained:
             of_networks += names
-    return [name for name in of_trees if name not in of_networks]
+        else:
+            of_others += names
+    return [name for name in dict.fromkeys(of_others) if name not in of_networks]
 
 
 def size_in_words(predictor: Predictor, encoder: Encoder | None = None) -> str:

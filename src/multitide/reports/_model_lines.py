@@ -12,7 +12,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.ensemble._ensemble import Ensemble
 from multitide.fitting._recipe import make_part
 from multitide.model._after_training import validation_losses
-from multitide.model._sizes import last_weights, size_in_words, tasks_of_forests
+from multitide.model._sizes import last_weights, size_in_words, tasks_without_epochs
 from multitide.reports._markdown import markdown
 from multitide.training._settings import Training
 
@@ -45,9 +45,14 @@ def training_sentences(model: Model) -> list[str]:
             "their fits had held out.",
             "The test set was used once, for the metrics below.",
         ]
+    has_epochs = len(tasks_without_epochs(model.model_)) < len(model.best_epoch_)
+    if has_epochs:
+        what, choice = "network", "epoch"
+    else:
+        what, choice = "model", "settings"
     sentences = [
-        "The network and its scalers were fitted to the training set only, "
-        "and the validation set chose the epoch.",
+        f"The {what} and its scalers were fitted to the training set only, "
+        f"and the validation set chose the {choice}.",
     ]
     refit = cast(Training, make_part("training", model.training)).refit
     if refit is True:
@@ -60,11 +65,10 @@ def training_sentences(model: Model) -> list[str]:
             "Trees and solved linear heads, if there are any, were then fitted again on training "
             "and validation set, with the settings that the validation set had chosen."
         )
-    epochs = markdown(best_epochs(model))
-    sentences += [
-        "The test set was used once, for the metrics below.",
-        f'Kept (`keep = "{model.keep}"`): {epochs}.',
-    ]
+    sentences.append("The test set was used once, for the metrics below.")
+    if has_epochs:
+        epochs = markdown(best_epochs(model))
+        sentences.append(f'Kept (`keep = "{model.keep}"`): {epochs}.')
     return sentences
 
 
@@ -117,13 +121,13 @@ def trained_for(estimator: MultiTaskEstimator) -> str:
 
 def best_epochs(estimator: MultiTaskEstimator) -> str:
     """Say which epochs' weights are kept, as "best epoch: 24 (...)"."""
-    by_trees = tasks_of_forests(estimator.model_)
+    by_others = tasks_without_epochs(estimator.model_)
     epochs = {}
     for task, epoch in estimator.best_epoch_.items():
-        if task not in by_trees:
+        if task not in by_others:
             epochs[task] = epoch
     if not epochs:
-        return "trees predict all tasks"
+        return "no epochs: trees or linear heads predict all tasks"
     if estimator.keep == "joint" and len(set(epochs.values())) == 1:
         words = f"best epoch: {next(iter(epochs.values()))}"
         if len(epochs) > 1:

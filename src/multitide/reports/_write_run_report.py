@@ -22,7 +22,7 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.ensemble._ensemble import Ensemble
 from multitide.model._after_training import after_training, against_test
-from multitide.model._sizes import tasks_of_forests
+from multitide.model._sizes import tasks_without_epochs
 from multitide.plot._style import short
 from multitide.reports._calibration_section import (
     calibration_sections,
@@ -255,8 +255,8 @@ def _task_figure(task: Task, test_set: Samples, predictions: pd.DataFrame) -> Dr
 
 def _history_figures(estimator: MultiTaskEstimator) -> list[tuple[str, Draw]]:
     """Return the figures of the history; weights and gradients only if there are any."""
-    trees = tasks_of_forests(estimator.model_)
-    epochs = estimator.history_[~estimator.history_["task"].isin(trees)]
+    others = tasks_without_epochs(estimator.model_)
+    epochs = estimator.history_[~estimator.history_["task"].isin(others)]
     if not len(epochs):
         return []
     figures: list[tuple[str, Draw]] = [
