@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from fakes import RANDOM, Quick, make_study_samples
 from makers import make_samples, small
@@ -54,6 +55,18 @@ def told() -> Comparison:
     """A study with enough seeds for verdicts."""
     arms = {"hard": "hard", "again": {"sharing": "none"}, "constant": "constant"}
     return quick(n_seeds=5, arms=arms)
+
+
+@pytest.fixture(scope="module")
+def told_page(
+    told: Comparison, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Page, str]:
+    """The page and the Markdown of that study."""
+    folder = tmp_path_factory.mktemp("told")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw", lambda *_: None)
+        page = page_of(told, folder)
+    return page, (folder / "report.md").read_text(encoding="utf-8")
 
 
 def page_of(comparison: Comparison, folder: Path, **options: Any) -> Page:
@@ -311,10 +324,9 @@ def test_a_place_that_cannot_be_written_is_refused(
 
 
 def test_sentences_say_the_verdict_and_what_would_settle_it(
-    told: Comparison, tmp_path: Path
+    told: Comparison, told_page: tuple[Page, str]
 ) -> None:
-    page_of(told, tmp_path)
-    text = (tmp_path / "report.md").read_text(encoding="utf-8").replace("**", "")
+    text = told_page[1].replace("**", "")
     assert "hard helps load: the gain over alone is +" in text
     assert "again makes no difference" not in text  # by construction: the same fits
     assert "constant is worse than alone on load" in text
@@ -360,7 +372,7 @@ def _chart_with_baseline(gain: float) -> Chart:
 
 
 def test_the_first_screen_says_what_to_do_next(
-    told: Comparison, tmp_path: Path
+    told: Comparison, told_page: tuple[Page, str]
 ) -> None:
     steps = dict(next_steps(told))
     assert list(steps) == ["state", "load"]
@@ -370,8 +382,7 @@ def test_the_first_screen_says_what_to_do_next(
     ((tasks, words),) = next_steps(quick(arms=["hard"]))
     assert tasks == "All tasks"
     assert "It needs at least 5 seeds" in words
-    page = page_of(told, tmp_path)
-    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    page, text = told_page
     for words in ("with “alone”, each trained with 5 seeds", steps["load"]):
         assert words in page.text
         assert words in text

@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
+from multitide.reports._metric_words import metric_words
 from multitide.reports._pages import significant, write_pages
 from multitide.reports._section import Section
 
@@ -53,6 +54,7 @@ def write_run_page(page: RunPage, folder: Path) -> Path:
         "title": page.title,
         "headlines": _headlines(page.metrics),
         "metrics": _as_text(page.metrics),
+        "metric_words": metric_words(page.metrics["metric"]),
         "to_look_at": page.to_look_at,
         "sections": [_shown_section(section) for section in page.sections],
         "figures": [(path.stem, _embedded(path)) for path in page.figures],

@@ -21,6 +21,7 @@ from multitide.data._samples import Samples
 from multitide.errors import DataError
 from multitide.reports._figures import save_figure
 from multitide.reports._markdown import markdown
+from multitide.reports._metric_words import metric_words
 from multitide.reports._pages import (
     Content,
     Row,
@@ -170,6 +171,7 @@ def page_content(
         "chart": gain_chart(comparison),
         "answers": _answers(comparison),
         "outcomes": outcomes,
+        "metric_words": metric_words(comparison.figures["metric"]),
         "groupings": grouping.grouping_content(comparison),
         "weights": tasks.weights(comparison),
         "conditions": condition_sections(comparison.conditions),
