@@ -216,7 +216,7 @@ class MultiTaskEstimator(ExportableModel, Parameters, BaseEstimator):  # type: i
             ``training.start``; its heads are not used. ``training.freeze`` says which layers keep
             their weights.
         callbacks : sequence of Callback
-            Called at every step.
+            Called at every step of the training of a network; trees and linear heads have none.
         checkpoint : path, optional
             A folder for the state of the fit, written every ``training.checkpoint_minutes``. After
             a kill or Ctrl-C the same call continues there, and ends with the same model, bit by
