@@ -28,6 +28,7 @@ from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._trains_network import trains_network
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._warm_start import Source
+from multitide.fitting._weigh_fits import short_name
 from multitide.fitting._weighed import weighed_by_name, weighed_sets
 from multitide.fitting._weight_search import check_searchable
 from multitide.model._start_from import find_source
@@ -67,6 +68,14 @@ class FitPlan:
     groups: list[TaskGroup]
     extra_groups: list[TaskGroup]
     memory: MemoryEstimate | None
+
+    @property
+    def learners(self) -> list[str]:
+        """The names of what is fitted, as in the table of candidates, the network last."""
+        names = []
+        for group in [*self.extra_groups, *self.groups]:
+            names.append(short_name(group.recipe.backbone))
+        return list(dict.fromkeys(names))
 
     def on(self, samples: Mapping[str, Samples]) -> FitPlan:
         """Return the plan for vectors in place of the series, by data set."""

@@ -104,3 +104,12 @@ def test_the_defaults_are_those_of_the_estimator() -> None:
     params = mt.MultiTaskEstimator().get_params(deep=False)
     for name, default in DEFAULTS.items():
         assert params[name] == default, name
+
+
+def test_the_plan_names_what_is_fitted() -> None:
+    forests = ["extra_trees, quantiles", "extra_trees"]
+    trees = ["boosting", "boosting, leaves of 20", *forests]
+    assert plan_of(mt.MultiTaskEstimator(), SAMPLES).learners == [*trees, "rocket"]
+    trained = plan_of(mt.MultiTaskEstimator(max_epochs=1), SAMPLES)
+    assert trained.learners == [*trees, "rocket", "lstm_fcn"]
+    assert plan_of(mt.MultiTaskEstimator(backbone="gru"), SAMPLES).learners == ["gru"]

@@ -24,6 +24,9 @@ def check(
         raise_problems(checked.problems)
     if checked.prepared is not None:
         show_data(checked.prepared)
+    for plan in checked.plans:
+        if len(plan.learners) > 1:
+            say(f"\nLearners, weighted per task: {'; '.join(plan.learners)}.")
     memory = largest(checked.plans)
     if memory is not None:
         say(f"\nMemory for training: {memory.in_words()}.")
