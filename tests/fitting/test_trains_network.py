@@ -86,6 +86,7 @@ def test_series_that_are_too_short_for_convolutions_need_it() -> None:
     assert has_network(mt.Samples.from_arrays(values, SAMPLES.y))
 
 
+@pytest.mark.usefixtures("quick_learners")
 def test_the_fit_predicts_and_is_kept(tmp_path: Path) -> None:
     fitted = mt.MultiTaskEstimator(random_state=0, verbose=0).fit(SAMPLES)
     names = set(fitted.candidates_["candidate"])
