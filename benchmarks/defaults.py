@@ -53,6 +53,7 @@ SMALL_GRU = BASE | {
     "averaging": 0.99,
     "weight_decay": 0.1,
 }
+WIDER_GRU = {"name": "gru", "num_layers": 1, "hidden_size": 64, "dropout": 0.3}
 # As configs/physionet2012.toml.
 CAREFUL_GRU = SMALL_GRU | {
     "backbone": {"name": "gru", "num_layers": 1, "hidden_size": 64, "dropout": 0.6},
@@ -102,6 +103,9 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, window warp": BASE | {"augmentation": "window warp"},
     "1500 steps, gru of 32, gaps": BASE
     | {"backbone": SMALL_GRU["backbone"], "gaps": True},
+    "1500 steps, gru of 64, gaps": BASE | {"backbone": WIDER_GRU, "gaps": True},
+    "750 steps, gru of 32, gaps": BASE
+    | {"backbone": SMALL_GRU["backbone"], "gaps": True, "steps": 750},
     "1500 steps, gru of 32, gaps, averaging": BASE
     | {"backbone": SMALL_GRU["backbone"], "gaps": True, "averaging": 0.99},
     "1500 steps, small gru": SMALL_GRU,
@@ -111,6 +115,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "1500 steps, careful gru": CAREFUL_GRU,
     "1500 steps, careful gru, bins": CAREFUL_GRU | {"encodings": FEW_BINS},
     "12 epochs": BASE | {"epochs": 12},
+    "6 epochs, gru, encoded": BASE
+    | {"epochs": 6, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
     "12 epochs, gru, encoded": BASE
     | {"epochs": 12, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
     "3000 steps": LONG,

@@ -23,6 +23,7 @@ from multitide.fitting._auto_backbone import (
     ENCODINGS,
     FEW_LABELS,
     LARGE_LEAF,
+    MANY_LABELS,
     MANY_ROWS,
     MOST_ENCODED,
     boosted_trees,
@@ -76,8 +77,8 @@ def best_members(
         members |= _of_one_data_set(base, samples)
     for name in NETWORKS:
         members[name] = _with(base, backbone=name)
-    if EXTRA_TREES in members:
-        # They take minutes on many channels with gaps, and come last.
+    if EXTRA_TREES in members and _has_many_labels(data_sets):
+        # They take minutes on many samples of many channels, longer than a network.
         members[EXTRA_TREES] = members.pop(EXTRA_TREES)
     members["gru"] = _gru(base, data_sets)
     return _suitable(members, data_sets)
@@ -156,6 +157,11 @@ def _of_one_data_set(
     if samples.n_timepoints >= KERNEL and len(samples) <= MOST_FOR_ROCKET:
         members["rocket"] = _with(base, backbone="rocket")
     return members
+
+
+def _has_many_labels(data_sets: Mapping[str, Samples]) -> bool:
+    most = max(int(samples.y.count().max()) for samples in data_sets.values())
+    return most >= MANY_LABELS
 
 
 def _extra_trees(n_rows: int) -> Trees:
