@@ -99,6 +99,7 @@ def test_learns_and_predicts_the_same_bits_after_loading(
     pd.testing.assert_frame_equal(loaded.predict(rig), model.predict(rig))
 
 
+@pytest.mark.usefixtures("quick_learners")
 def test_takes_part_in_the_default_where_labels_are_few(rig: Samples) -> None:
     default = small(backbone="auto", max_epochs=1).fit(rig)
     candidates = default.candidates_
