@@ -114,3 +114,15 @@ def test_the_plan_names_what_is_fitted() -> None:
     trained = plan_of(mt.MultiTaskEstimator(max_epochs=1), SAMPLES)
     assert trained.learners == [*trees, "rocket", "lstm_fcn"]
     assert plan_of(mt.MultiTaskEstimator(backbone="gru"), SAMPLES).learners == ["gru"]
+
+
+def test_many_tasks_have_a_network_and_no_boosting() -> None:
+    labels = SAMPLES.y["load"].to_numpy()
+    many = {}
+    for i in range(51):
+        many[f"load_{i}"] = labels + i
+    samples = replace(SAMPLES, y=pd.DataFrame(many, index=SAMPLES.y.index))
+    plan = plan_of(mt.MultiTaskEstimator(), samples)
+    assert plan.learners == ["extra_trees", "rocket", "lstm_fcn"]
+    few = replace(samples, y=samples.y.iloc[:, :50])
+    assert "lstm_fcn" not in plan_of(mt.MultiTaskEstimator(), few).learners

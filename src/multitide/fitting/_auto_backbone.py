@@ -54,6 +54,9 @@ KERNEL_FEATURES = 5_000  # twice as many take twice the time and are not better
 # Boosting grows trees for each label or step of a task, a forest answers all of them at once: it
 # takes the place of boosted trees for tasks with more than so many.
 MOST_BOOSTED = 5
+# The same holds for all tasks together. A network, which learns them at once, then takes less time
+# than the other learners.
+MOST_TASKS = 50
 
 
 def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
@@ -184,9 +187,9 @@ def extra_groups(
 
     Every task has boosted trees. Tasks with few labels have two forests and linear heads on
     convolutions too, and with very few a second group of boosted trees with larger leaves. Tasks
-    with many labels or steps have a forest in place of boosted trees. The validation set chooses
-    the weights of all. These learners share nothing, so that they are left out where the user has
-    chosen how the tasks share.
+    with many labels or steps have a forest in place of boosted trees, and so do many tasks. The
+    validation set chooses the weights of all. These learners share nothing, so that they are left
+    out where the user has chosen how the tasks share.
 
     Parameters
     ----------
@@ -298,15 +301,16 @@ def _tasks_of(targets: Sequence[Target]) -> list[Task]:
 
 def _growable_tasks(groups: Sequence[TaskGroup]) -> tuple[list[Task], list[Task]]:
     """Return the tasks for boosted trees and for a forest."""
+    targets = [target for group in groups for target in group.targets]
+    has_many = len(targets) > MOST_TASKS
     by_boosting, by_forest = [], []
-    for group in groups:
-        for target in group.targets:
-            if not is_growable(target, "boosting"):
-                continue
-            if n_boosted(target) <= MOST_BOOSTED:
-                by_boosting.append(target.task)
-            elif is_growable(target, "extra_trees"):
-                by_forest.append(target.task)
+    for target in targets:
+        if not is_growable(target, "boosting"):
+            continue
+        if n_boosted(target) <= MOST_BOOSTED and not has_many:
+            by_boosting.append(target.task)
+        elif is_growable(target, "extra_trees"):
+            by_forest.append(target.task)
     return by_boosting, by_forest
 
 

@@ -27,6 +27,8 @@ from multitide.tasks import ClassificationTarget, Target
 N_FOLDS = 4
 # With more training rows, the validation set alone says enough.
 MOST_ROWS = 200
+# The fits take as long as the others together, and of many tasks minutes.
+MOST_TASKS = 10
 Fit: TypeAlias = Callable[[TaskGroup], tuple[list[Network], list[list[str]]]]
 
 
@@ -49,11 +51,12 @@ def cross_fit(group: TaskGroup, fit: Fit, tasks: Collection[str]) -> dict[str, H
     Returns
     -------
     dict of str to HeldOut
-        By task; without tasks that no fold can predict. Empty for larger groups, without a
-        validation set, and for the windows of a few recordings, which overlap those of other folds.
+        By task; without tasks that no fold can predict. Empty for larger groups, many tasks,
+        without a validation set, and for the windows of a few recordings, which overlap those of
+        other folds.
     """
     (data,) = group.data
-    if data.validation is None or group.n_rows > MOST_ROWS:
+    if data.validation is None or group.n_rows > MOST_ROWS or len(tasks) > MOST_TASKS:
         return {}
     everything = np.arange(len(data.samples))
     if len(set(units_of_rows(data.samples, everything))) < FEW_RECORDINGS:

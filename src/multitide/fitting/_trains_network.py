@@ -8,6 +8,7 @@ from dataclasses import replace
 from multitide.backbones._rocket import Rocket
 from multitide.backbones._trees import Trees
 from multitide.encodings._inputs import Inputs
+from multitide.fitting._auto_backbone import MOST_TASKS
 from multitide.fitting._recipe import DEFAULTS, Recipe, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.sharing import Hard
@@ -23,8 +24,8 @@ def trains_network(
 
     With few labels, boosted trees, forests and linear heads on convolutions are together as good
     without a network as with it, and take a fraction of its time (docs/guide/defaults.md). So there
-    is none if every task has a forest and linear heads, unless the user has chosen a setting that
-    only networks have.
+    is none if every task has a forest and linear heads, unless the tasks are many or the user has
+    chosen a setting that only networks have.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ def trains_network(
     extra : sequence of TaskGroup
         What :func:`extra_groups` returned.
     """
-    if _has_own_settings(params):
+    names = [name for group in groups for name in group.names]
+    if len(names) > MOST_TASKS or _has_own_settings(params):
         return True
     by_forest, by_rocket = set(), set()
     for group in extra:
@@ -44,8 +46,7 @@ def trains_network(
             by_rocket.update(group.names)
         elif isinstance(backbone, Trees) and backbone.kind == "extra_trees":
             by_forest.update(group.names)
-    both = by_forest & by_rocket
-    return not all(name in both for group in groups for name in group.names)
+    return not set(names) <= by_forest & by_rocket
 
 
 def _has_own_settings(params: Mapping[str, object]) -> bool:
