@@ -325,6 +325,14 @@ def test_the_best_members_are_those_that_can_be_fitted(samples: Samples) -> None
     assert list(best_members(both, base)) == ["gru", "lstm_fcn"]
 
 
+def test_networks_are_members_where_the_default_has_one(samples: Samples) -> None:
+    networks = {"gru", "lstm_fcn"}
+    assert not networks & set(best_members({"": samples}))
+    many = samples[np.arange(4_000) % len(samples)]
+    assert networks <= set(best_members({"": many}))
+    assert networks <= set(best_members({"": samples}, MultiTaskEstimator(lr=0.01)))
+
+
 def test_boosting_of_many_steps_comes_last(samples: Samples) -> None:
     steps = {}
     for step in range(1, 9):
@@ -363,11 +371,12 @@ def test_the_default_gru_reads_what_was_measured_where_much_is_missing(
 ) -> None:
     values = samples.values.copy()
     values[::2] = np.nan
-    with_gaps = best_members({"": samples.replace(values=values)})["gru"]
+    base = MultiTaskEstimator(max_epochs=2)
+    with_gaps = best_members({"": samples.replace(values=values)}, base)["gru"]
     assert isinstance(with_gaps.inputs, Inputs)
     assert with_gaps.inputs.observed
     assert not with_gaps.inputs.encodings
-    whole = best_members({"": samples})["gru"]
+    whole = best_members({"": samples}, base)["gru"]
     assert isinstance(whole.inputs, Inputs)
     assert not whole.inputs.observed
     assert whole.inputs.encodings == ("difference", "piecewise_linear")

@@ -53,6 +53,8 @@ def best_members(
 ) -> dict[str, MultiTaskEstimator]:
     """Return members of different families that can read these data, the fastest first.
 
+    Networks are among them where the default estimator has one.
+
     Parameters
     ----------
     data_sets : mapping of str to Samples
@@ -75,13 +77,27 @@ def best_members(
     if len(data_sets) == 1:
         (samples,) = data_sets.values()
         members |= _of_one_data_set(base, samples)
-    for name in NETWORKS:
-        members[name] = _with(base, backbone=name)
+    if _trains_network(base, data_sets):
+        for name in NETWORKS:
+            members[name] = _with(base, backbone=name)
+        members["gru"] = _gru(base, data_sets)
     if EXTRA_TREES in members and _has_many_labels(data_sets):
         # They take minutes on many samples of many channels, longer than a network.
         members[EXTRA_TREES] = members.pop(EXTRA_TREES)
-    members["gru"] = _gru(base, data_sets)
     return _suitable(members, data_sets)
+
+
+def _trains_network(base: MultiTaskEstimator, data_sets: Mapping[str, Samples]) -> bool:
+    """Return whether the default estimator has a network for these data.
+
+    With few labels it has none, because networks do not make it better and take most of the time.
+    """
+    try:
+        with silence(False):  # the fits say it again
+            plan = plan_fit(base.get_params(deep=False), DataSets(data_sets), {})
+    except MultitideError:
+        return True  # the members say what is wrong
+    return bool(plan.groups)
 
 
 def check_base(base: MultiTaskEstimator | None) -> None:
