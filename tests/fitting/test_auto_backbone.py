@@ -158,7 +158,7 @@ def test_trees_for_few_labels_are_grown_only_there(
         monkeypatch.setattr(_auto_backbone, name, n_half + 1)
     table = auto().fit(samples).candidates_
     assert (table["task"] == "state").sum() == 2
-    assert (table["task"] == "load").sum() == 5
+    assert (table["task"] == "load").sum() == 6
 
 
 @pytest.mark.usefixtures("quick_learners")
@@ -453,7 +453,7 @@ def test_the_network_stays_for_features_and_as_a_start(
 @pytest.mark.slow
 def test_a_table_with_the_name_is_the_same() -> None:
     by_table = auto(backbone={"name": "auto"}).fit(SAMPLES)
-    assert len(by_table.candidates_) == 10
+    assert len(by_table.candidates_) == 12
 
 
 @pytest.mark.parametrize(
