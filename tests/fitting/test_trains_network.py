@@ -14,7 +14,7 @@ import multitide as mt
 from makers import make_samples, plan_of
 from multitide.errors import DataError
 from multitide.fitting import _auto_backbone
-from multitide.fitting._recipe import DEFAULTS
+from multitide.fitting._recipe import NETWORK_DEFAULTS
 from refusals import refused
 
 SAMPLES = make_samples(60)
@@ -103,7 +103,7 @@ def test_the_fit_predicts_and_is_kept(tmp_path: Path) -> None:
 
 def test_the_defaults_are_those_of_the_estimator() -> None:
     params = mt.MultiTaskEstimator().get_params(deep=False)
-    for name, default in DEFAULTS.items():
+    for name, default in NETWORK_DEFAULTS.items():
         assert params[name] == default, name
 
 

@@ -44,8 +44,8 @@ OPTIONAL = ("aggregator",)
 AUTO = "auto"
 NETWORK = "lstm_fcn"
 NUMBERS = ("keep", "max_epochs", "batch_size", "lr", "device")
-# Of the settings that only networks have.
-DEFAULTS: dict[str, object] = {
+# The defaults of the parameters that only networks have.
+NETWORK_DEFAULTS: dict[str, object] = {
     "keep": "joint",
     "max_epochs": "auto",
     "batch_size": "auto",

@@ -9,7 +9,7 @@ from multitide.backbones._rocket import Rocket
 from multitide.backbones._trees import Trees
 from multitide.encodings._inputs import Inputs
 from multitide.fitting._auto_backbone import MOST_TASKS
-from multitide.fitting._recipe import DEFAULTS, Recipe, make_recipe
+from multitide.fitting._recipe import NETWORK_DEFAULTS, Recipe, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.sharing import Hard
 from multitide.training._settings import Training
@@ -51,7 +51,7 @@ def trains_network(
 
 def _has_own_settings(params: Mapping[str, object]) -> bool:
     """Return whether the user has chosen a setting that only networks have."""
-    for name, default in DEFAULTS.items():
+    for name, default in NETWORK_DEFAULTS.items():
         if params[name] != default:
             return True
     recipe = make_recipe(params)
