@@ -117,6 +117,20 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "12 epochs": BASE | {"epochs": 12},
     "6 epochs, gru, encoded": BASE
     | {"epochs": 6, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
+    "6 epochs, gru of 1 layer, encoded": BASE
+    | {
+        "epochs": 6,
+        "backbone": {"name": "gru", "num_layers": 1},
+        "encodings": DIFFERENCE_AND_BINS,
+    },
+    "6 epochs, gru of one direction, encoded": BASE
+    | {
+        "epochs": 6,
+        "backbone": {"name": "gru", "bidirectional": False},
+        "encodings": DIFFERENCE_AND_BINS,
+    },
+    "4 epochs, gru, encoded": BASE
+    | {"epochs": 4, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
     "12 epochs, gru, encoded": BASE
     | {"epochs": 12, "backbone": "gru", "encodings": DIFFERENCE_AND_BINS},
     "3000 steps": LONG,
