@@ -150,6 +150,17 @@ def test_one_thread_in_a_block_and_its_fits(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("n_rows", [3, 10, 40])
+def test_a_block_with_one_thread_has_the_bits_of_one_thread(n_rows: int) -> None:
+    torch.manual_seed(0)
+    layer = nn.Linear(16, 128).requires_grad_(False)
+    x = torch.randn(n_rows, 16)
+    with single_thread():
+        found = layer(x)
+    torch.set_num_threads(1)
+    assert torch.equal(found, layer(x))
+
+
 def test_processes_of_joblib_share_the_cores() -> None:
     def look() -> tuple[int, int, int]:
         import torch

@@ -92,7 +92,8 @@ def single_thread() -> Iterator[None]:
 
     Two threads round differently, and processes that share cores slow each other down.
     """
-    with one_at_a_time(), threadpool_limits(1), _torch_threads(1):
+    # torch comes first: after a limit on OpenMP it reports one thread, although MKL has more.
+    with one_at_a_time(), _torch_threads(1), threadpool_limits(1):
         yield
 
 
