@@ -11,11 +11,9 @@ from multitide.backbones import Trees
 from multitide.backbones._quantiles import (
     N_STATISTICS,
     VIEWS,
-    Level,
     Plan,
     Quantiles,
     changes_between_measured,
-    interval_quantiles,
     last_steps,
     smoothed,
     statistics,
@@ -32,41 +30,6 @@ def random_series(
     x = rng.normal(2, 3, size=(n, n_channels, n_steps)).astype(np.float32)
     x[rng.random(x.shape) < missing] = np.nan
     return torch.from_numpy(x)
-
-
-def reference(values: np.ndarray, level: Level) -> list[float]:
-    """Return the quantiles of one channel of one series, interval by interval."""
-    found: list[float] = []
-    length = len(values)
-    for half in range(level.n_intervals):
-        start = length * half // (2 * level.n_parts)
-        end = max(length * (half + 2) // (2 * level.n_parts), start + 1)
-        known = values[start:end][~np.isnan(values[start:end])]
-        if not len(known):
-            found += [NAN] * level.n_quantiles
-            continue
-        shares = np.linspace(0, 1, level.n_quantiles)
-        if level.n_quantiles == 1:
-            shares = np.array([0.5])
-        quantiles = np.quantile(known, shares)
-        quantiles[1::2] -= known.mean()
-        found += quantiles.tolist()
-    return found
-
-
-@pytest.mark.parametrize("missing", [0.0, 0.3, 0.9])
-@pytest.mark.parametrize("level", [Level(1, 7), Level(2, 3), Level(8, 2), Level(16, 1)])
-def test_quantiles_are_those_of_numpy(level: Level, missing: float) -> None:
-    x = random_series(6, 2, 30, missing)
-    lengths = torch.tensor([30, 29, 17, 3, 1, 8])
-    found = interval_quantiles(x, lengths, level)
-    assert found.shape == (6, 2, level.n_intervals * level.n_quantiles)
-    for row, length in enumerate(lengths.tolist()):
-        for channel in range(2):
-            expected = reference(x[row, channel, :length].double().numpy(), level)
-            np.testing.assert_allclose(
-                found[row, channel].numpy(), expected, rtol=1e-4, atol=1e-5
-            )
 
 
 def test_a_change_is_the_one_since_the_last_measured_step() -> None:
@@ -166,9 +129,11 @@ def test_vectors_stay_as_they_are() -> None:
     torch.testing.assert_close(module(x), x[:, :, 0], equal_nan=True)
 
 
-def test_many_series_are_processed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lengths", [None, torch.tensor([24, 3, 24, 10, 24, 1, 24])])
+def test_many_series_are_processed_in_parts(
+    monkeypatch: pytest.MonkeyPatch, lengths: Tensor | None
+) -> None:
     x, module = random_series(7, 2, 24, 0.2), Quantiles(2, 24, 6, 10_000)
-    lengths = torch.tensor([24, 3, 24, 10, 24, 1, 24])
     whole = module(x, lengths)
     monkeypatch.setattr("multitide.backbones._quantiles.MOST_VALUES", 100)
     assert torch.equal(module(x, lengths).nan_to_num(7.5), whole.nan_to_num(7.5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from multitide.backbones._quantiles import Level, interval_quantiles
+from multitide.backbones._interval_quantiles import Level, interval_quantiles
 from multitide.exporting._onnx_quantiles import quantile_function
 from multitide.exporting._recurrent_cells import OPSET
 
@@ -46,7 +46,7 @@ def test_a_level_has_the_bits_of_torch(level: Level) -> None:
         view[torch.rand(view.shape) < 0.3] = torch.nan
         view[1:2] = torch.nan
         lengths = torch.randint(-1, n_steps + 1, (n_rows,))
-        expected = interval_quantiles(view, lengths, level).numpy()
+        expected = interval_quantiles([view], [lengths], ((level,),)).numpy()
         feed = {"view": view.numpy(), "lengths": lengths.numpy()}
         (found,) = session.run(None, feed)
         assert np.array_equal(found, expected, equal_nan=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +11,7 @@ from torch.nn import functional as F
 from multitide.backbones._backbone import BackboneModule
 from multitide.backbones._flatten import flatten_steps
 from multitide.backbones._imputation import last_measured
+from multitide.backbones._interval_quantiles import Level, interval_quantiles
 from multitide.backbones._masked import valid_steps
 from multitide.backbones._spectrum import spectrum
 
@@ -21,6 +20,9 @@ FEWEST = 4  # quantiles per interval, before levels are left out
 SMOOTHED = 5  # steps that a change is averaged over
 # Entries of the series that are processed at once: sorting needs about twenty times their memory.
 MOST_VALUES = 2**22
+# Entries of all intervals, padded to the longest one, up to which all are computed at once: there,
+# the calls of torch for each level take longer than to compute the padding.
+FEW_VALUES = 2**20
 N_STATISTICS = 12
 LAST = 6  # place of the last value among the statistics
 VIEWS = 4  # the series, its changes, their changes, and its spectrum
@@ -94,18 +96,6 @@ class Plan:
         return found
 
 
-class Level(NamedTuple):
-    """Intervals of one length."""
-
-    n_parts: int
-    n_quantiles: int
-
-    @property
-    def n_intervals(self) -> int:
-        """The parts, and those between their centres."""
-        return 2 * self.n_parts - 1
-
-
 class Quantiles(BackboneModule):
     """Quantiles of dyadic intervals, as in QUANT (Dempster et al. 2024 [1]_), and statistics.
 
@@ -152,6 +142,10 @@ class Quantiles(BackboneModule):
             n_channels, n_timepoints, n_levels, most_features, n_steps
         )
         self.n_features = n_channels * self.plan.n_features
+        self.levels = tuple(tuple(self.plan.levels(view)) for view in range(VIEWS))
+        self.n_intervals = 0
+        for of_view in self.levels:
+            self.n_intervals += sum(level.n_intervals for level in of_view)
 
     def last_value(self, channel: int) -> int:
         """Return the place of the feature that holds a channel's last measured value."""
@@ -163,13 +157,18 @@ class Quantiles(BackboneModule):
         """Return features with NaN where nothing was measured, (batch, n_features)."""
         if self.plan.n_timepoints == 1:
             return flatten_steps(x, lengths, 1)
-        if lengths is None:
-            lengths = torch.full((x.shape[0],), x.shape[2], device=x.device)
         if torch.compiler.is_compiling():  # also true in an export
+            if lengths is None:
+                lengths = torch.full((x.shape[0],), x.shape[2], device=x.device)
             return self._features(x, lengths)
         size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
-        batches = zip(x.split(size), lengths.split(size), strict=True)
-        return torch.cat([self._features(*batch) for batch in batches])
+        parts = x.split(size)
+        if lengths is None:
+            # One length for all, so that the places of intervals are found once.
+            of_parts = [torch.tensor([x.shape[2]], device=x.device)] * len(parts)
+        else:
+            of_parts = list(lengths.split(size))
+        return torch.cat(list(map(self._features, parts, of_parts)))
 
     def _features(self, x: Tensor, lengths: Tensor) -> Tensor:
         x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
@@ -183,21 +182,24 @@ class Quantiles(BackboneModule):
         largest = torch.finfo(x.dtype).max
         return torch.cat(parts, dim=2).flatten(1).clamp(-largest, largest)
 
-    def _quantiles(
-        self, x: Tensor, changes: Tensor, lengths: Tensor
-    ) -> Iterator[Tensor]:
-        """Yield the quantiles of each level of each view."""
+    def _quantiles(self, x: Tensor, changes: Tensor, lengths: Tensor) -> list[Tensor]:
+        """Return the quantiles of all views, or of each level of each view."""
         n_waves = torch.full_like(lengths, self.plan.n_timepoints // 2)
-        views = [(x, lengths), (smoothed(changes), lengths - 1)]
-        views.append((changes_between_measured(changes), lengths - 2))
-        views.append((spectrum(x, self.plan.n_timepoints), n_waves))
-        for i, (view, its_lengths) in enumerate(views):
-            for level in self.plan.levels(i):
-                yield self.interval_quantiles(view, its_lengths, level)
+        views = [x, smoothed(changes), changes_between_measured(changes)]
+        views.append(spectrum(x, self.plan.n_timepoints))
+        of_views = [lengths, lengths - 1, lengths - 2, n_waves]
+        is_exported = torch.compiler.is_compiling()
+        if not is_exported and x.numel() * self.n_intervals <= FEW_VALUES:
+            return [interval_quantiles(views, of_views, self.levels)]
+        found = []
+        for view, its_lengths, levels in zip(views, of_views, self.levels, strict=True):
+            for level in levels:
+                found.append(self.level_quantiles(view, its_lengths, level))
+        return found
 
-    def interval_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+    def level_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
         """Return the quantiles of each interval; an export computes them in another way."""
-        return interval_quantiles(view, lengths, level)
+        return interval_quantiles([view], [lengths], ((level,),))
 
 
 def _mean_of_neighbours(x: Tensor) -> Tensor:
@@ -255,71 +257,6 @@ def smoothed(x: Tensor) -> Tensor:
     sums = _mean_of_neighbours(torch.where(measured, x, 0.0))
     shares = _mean_of_neighbours(measured.to(x.dtype))
     return torch.where(measured, sums / shares, torch.nan)
-
-
-def interval_quantiles(view: Tensor, lengths: Tensor, level: Level) -> Tensor:
-    """Return quantiles of the measured values in each interval of a level.
-
-    Parameters
-    ----------
-    view : Tensor, shape (batch, channels, time)
-        NaN for missing values.
-    lengths : Tensor, shape (batch,)
-        Number of steps of each series.
-    level : Level
-
-    Returns
-    -------
-    Tensor, shape (batch, channels, n_intervals * n_quantiles)
-        NaN for intervals without a measured value.
-    """
-    places, inside = _places(view, lengths, level)
-    n_rows, n_channels, n_steps = view.shape
-    shape = (n_rows, n_channels, *places.shape[1:])
-    values = (
-        view[:, :, None]
-        .expand(*shape[:3], n_steps)
-        .gather(3, places[:, None].expand(shape))
-    )
-    known = inside[:, None] & ~values.isnan()
-    count = known.sum(dim=3, keepdim=True)
-    total = torch.where(known, values, 0.0).sum(
-        dim=3, keepdim=True, dtype=torch.float64
-    )
-    mean = (total / count).to(view.dtype)
-    ascending = torch.where(known, values, torch.inf).sort(dim=3).values
-    place = shares_of(level).to(view.device) * (count - 1).clamp(min=0)
-    lower = place.long()
-    upper = torch.minimum(lower + 1, (count - 1).clamp(min=0))
-    low, high = ascending.gather(3, lower), ascending.gather(3, upper)
-    quantiles = low + (place - lower) * (high - low)
-    quantiles = torch.where(count > 0, quantiles, torch.nan)
-    quantiles[..., 1::2] -= mean
-    return quantiles.flatten(2)
-
-
-def shares_of(level: Level) -> Tensor:
-    """Return the shares of the measured values that lie below each quantile, (n_quantiles,)."""
-    if level.n_quantiles == 1:
-        return torch.tensor([0.5])
-    return torch.linspace(0, 1, level.n_quantiles)
-
-
-def _places(view: Tensor, lengths: Tensor, level: Level) -> tuple[Tensor, Tensor]:
-    """Return the steps of each interval, and which of them belong to it.
-
-    Both have the shape (batch, n_intervals, width).
-    """
-    n_halves, n_steps = 2 * level.n_parts, view.shape[2]
-    halves = torch.arange(level.n_intervals, device=view.device)
-    length = lengths[:, None].clamp(min=0)
-    start = length * halves // n_halves
-    # A series with fewer steps than intervals has the same step in several of them.
-    end = torch.maximum(length * (halves + 2) // n_halves, start + 1)
-    end = torch.minimum(end, length)
-    width = torch.sym_min(n_steps, n_steps // level.n_parts + 2)
-    steps = start[:, :, None] + torch.arange(width, device=view.device)
-    return steps.clamp(max=n_steps - 1), steps < end[:, :, None]
 
 
 def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:

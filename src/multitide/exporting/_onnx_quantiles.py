@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from multitide.backbones._quantiles import Level, Quantiles, shares_of
+from multitide.backbones._interval_quantiles import Level, shares_of
+from multitide.backbones._quantiles import Quantiles
 
 if TYPE_CHECKING:
     import onnx
@@ -124,8 +125,9 @@ class OnnxQuantiles(Quantiles):
     def __init__(self, quantiles: Quantiles) -> None:
         nn.Module.__init__(self)
         self.plan, self.n_features = quantiles.plan, quantiles.n_features
+        self.levels, self.n_intervals = quantiles.levels, quantiles.n_intervals
 
-    def interval_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+    def level_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
         """Return the placeholder of a level."""
         n_values = level.n_intervals * level.n_quantiles
         found: Tensor = torch.onnx.ops.symbolic(
