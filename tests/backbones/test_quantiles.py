@@ -14,6 +14,7 @@ from multitide.backbones._quantiles import (
     Plan,
     Quantiles,
     changes_between_measured,
+    columns_in,
     last_steps,
     smoothed,
     statistics,
@@ -137,6 +138,44 @@ def test_many_series_are_processed_in_parts(
     whole = module(x, lengths)
     monkeypatch.setattr("multitide.backbones._quantiles.MOST_VALUES", 100)
     assert torch.equal(module(x, lengths).nan_to_num(7.5), whole.nan_to_num(7.5))
+
+
+@pytest.mark.parametrize(
+    ("n_timepoints", "coarse", "fine", "is_part"),
+    [
+        (24, (24, 0, 7), (24, 6, 7), True),
+        (24, (24, 1, 7), (24, 6, 7, 4), True),
+        (24, (24, 2, 7, 4), (24, 3, 7, 4), True),
+        (24, (20, 0, 7), (24, 6, 7), True),
+        (24, (24, 1, 4), (24, 6, 7), False),
+        (24, (20, 1, 7), (24, 6, 7), False),
+        (24, (24, 1, 7, 3), (24, 6, 7, 4), False),
+        (24, (24, 3, 7), (24, 2, 7), False),
+        (1, (1, 0, 7), (1, 6, 7), False),
+    ],
+)
+def test_features_are_found_among_finer_ones(
+    n_timepoints: int, coarse: tuple[int, ...], fine: tuple[int, ...], is_part: bool
+) -> None:
+    columns = columns_in(Plan(*coarse), Plan(*fine))
+    assert (columns is not None) == is_part
+    if columns is None:
+        return
+    x = random_series(5, 3, n_timepoints, 0.2)
+    own, finer = of_plan(Plan(*coarse)), of_plan(Plan(*fine))
+    joined = torch.cat([finer(x), torch.ones(5, 2)], dim=1)
+    found = finer.part_of(joined, columns).numpy()
+    expected = torch.cat([own(x), torch.ones(5, 2)], dim=1).numpy()
+    assert np.array_equal(found, expected, equal_nan=True)
+
+
+def of_plan(plan: Plan) -> Quantiles:
+    """Return the module of a plan for three channels."""
+    module = Quantiles(3, plan.n_timepoints, plan.n_levels, 10**9, plan.n_steps)
+    module.plan = plan
+    module.n_features = 3 * plan.n_features
+    module.levels = tuple(tuple(plan.levels(view)) for view in range(VIEWS))
+    return module
 
 
 @pytest.mark.parametrize("n_timepoints", [1, 24])

@@ -108,6 +108,25 @@ def test_networks_of_other_rows_compute_their_own(
     assert sorted(calls) == ["_features"] * 2 + ["encode"] * 2
 
 
+def test_coarse_features_are_taken_from_finer_ones(
+    grown: list[Network], calls: list[str]
+) -> None:
+    group = groups()[0]
+    finer = Trees(kind="boosting", n_trees=3, n_levels=3)
+    group.recipe = replace(group.recipe, backbone=finer)
+    networks = [grown[0], *TreeFit(group, None).run()[0]]
+    calls.clear()
+    together = decode_samples(predictor_of(networks), SAMPLES, CPU, "")
+    assert sorted(calls) == ["_features", "encode"]
+    alone = []
+    for network in networks:
+        predictor = Predictor([network], [network.names])
+        alone.append(decode_samples(predictor, SAMPLES, CPU, ""))
+    for name, values in together.items():
+        halves = [0.5 * torch.from_numpy(each[name]) for each in alone]
+        assert np.array_equal(values, (halves[0] + halves[1]).numpy())
+
+
 def network_of(samples: Samples, **params: object) -> Network:
     settings = {"backbone": "trees", "verbose": 0, "validation": None, **params}
     plan = plan_of(MultiTaskEstimator(**settings), samples)  # type: ignore[arg-type]

@@ -22,6 +22,11 @@ class Level(NamedTuple):
         """The parts, and those between their centres."""
         return 2 * self.n_parts - 1
 
+    @property
+    def n_values(self) -> int:
+        """Number of quantiles of all intervals."""
+        return self.n_intervals * self.n_quantiles
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -73,14 +75,19 @@ class Plan:
         return plan
 
     @property
+    def is_of_vectors(self) -> bool:
+        """Whether series have one step, whose values are the features."""
+        return self.n_timepoints == 1
+
+    @property
     def n_features(self) -> int:
         """Number of features per channel."""
-        if self.n_timepoints == 1:
+        if self.is_of_vectors:
             return 1
         total = N_STATISTICS + 2 * self.n_steps
         for view in range(VIEWS):
             for level in self.levels(view):
-                total += level.n_intervals * level.n_quantiles
+                total += level.n_values
         return total
 
     def levels(self, view: int) -> list[Level]:
@@ -94,6 +101,29 @@ class Plan:
             wanted = 1 + (length // 2**k - 1) // SPACING
             found.append(Level(2**k, min(wanted, self.most)))
         return found
+
+
+@lru_cache(maxsize=256)
+def columns_in(plan: Plan, finer: Plan) -> tuple[int, ...] | None:
+    """Return the places of a plan's features of a channel among those of another plan.
+
+    None if some are not among them.
+    """
+    if plan.is_of_vectors or finer.is_of_vectors:
+        return None
+    if plan.n_steps not in (0, finer.n_steps):
+        return None
+    if plan.n_levels and plan.n_timepoints != finer.n_timepoints:
+        return None
+    columns = list(range(N_STATISTICS + 2 * plan.n_steps))
+    start = N_STATISTICS + 2 * finer.n_steps
+    for view in range(VIEWS):
+        own, others = plan.levels(view), finer.levels(view)
+        if own != others[: len(own)]:
+            return None
+        columns += range(start, start + sum(level.n_values for level in own))
+        start += sum(level.n_values for level in others)
+    return tuple(columns)
 
 
 class Quantiles(BackboneModule):
@@ -149,13 +179,21 @@ class Quantiles(BackboneModule):
 
     def last_value(self, channel: int) -> int:
         """Return the place of the feature that holds a channel's last measured value."""
-        if self.plan.n_timepoints == 1:
+        if self.plan.is_of_vectors:
             return channel
         return channel * self.plan.n_features + LAST
 
+    def part_of(self, features: Tensor, columns: Sequence[int]) -> Tensor:
+        """Return some features of each channel, and what has been joined to those of series."""
+        of_series = features[:, : self.n_features]
+        of_channels = of_series.unflatten(1, (-1, self.plan.n_features))
+        places = torch.tensor(columns, device=features.device)
+        found = of_channels.index_select(2, places).flatten(1)
+        return torch.cat([found, features[:, self.n_features :]], dim=1)
+
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return features with NaN where nothing was measured, (batch, n_features)."""
-        if self.plan.n_timepoints == 1:
+        if self.plan.is_of_vectors:
             return flatten_steps(x, lengths, 1)
         if torch.compiler.is_compiling():  # also true in an export
             if lengths is None:

@@ -114,18 +114,16 @@ class RocketFeatures(BackboneModule):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the features, (batch, n_features)."""
-        if lengths is None:
-            lengths = torch.full(
-                (x.shape[0],), x.shape[2], dtype=torch.int64, device=x.device
-            )
-        x, lengths = _continued(x, lengths, self.kernels.n_spanned)
+        n_spanned = self.kernels.n_spanned
         if torch.compiler.is_compiling():  # also true in an export
-            return self.kernels.features(x, lengths)
+            return self.kernels.features(*_continued(x, lengths, n_spanned))
+        if lengths is not None or x.shape[2] < n_spanned:
+            x, lengths = _continued(x, lengths, n_spanned)
         n_rows = max(1, MOST_VALUES // (self.kernels.n_values * x.shape[2]))
-        batches = []
-        for rows, ends in zip(x.split(n_rows), lengths.split(n_rows), strict=True):
-            batches.append(self.kernels.features(rows, ends))
-        return torch.cat(batches)
+        parts = x.split(n_rows)
+        if lengths is None:
+            return torch.cat(list(map(self.kernels.features, parts)))
+        return torch.cat(list(map(self.kernels.features, parts, lengths.split(n_rows))))
 
 
 def _ends(x: Tensor, lengths: Tensor) -> Tensor:
@@ -135,8 +133,12 @@ def _ends(x: Tensor, lengths: Tensor) -> Tensor:
     return x.gather(2, steps[:, None].expand(-1, x.shape[1], -1))
 
 
-def _continued(x: Tensor, lengths: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+def _continued(
+    x: Tensor, lengths: Tensor | None, n_steps: int
+) -> tuple[Tensor, Tensor]:
     """Continue series with their last values to at least `n_steps`; zeros follow their ends."""
+    if lengths is None:
+        lengths = torch.full((x.shape[0],), x.shape[2], device=x.device)
     steps = torch.arange(torch.sym_max(x.shape[2], n_steps), device=x.device)
     measured = torch.minimum(steps[None], lengths[:, None] - 1)
     continued = x.gather(2, measured[:, None].expand(-1, x.shape[1], -1))

@@ -129,12 +129,11 @@ class OnnxQuantiles(Quantiles):
 
     def level_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
         """Return the placeholder of a level."""
-        n_values = level.n_intervals * level.n_quantiles
         found: Tensor = torch.onnx.ops.symbolic(
             f"{DOMAIN}::Quantiles_{level.n_parts}_{level.n_quantiles}",
             (view, lengths),
             dtype=view.dtype,
-            shape=(view.shape[0], view.shape[1], n_values),
+            shape=(view.shape[0], view.shape[1], level.n_values),
             version=1,
         )
         return found

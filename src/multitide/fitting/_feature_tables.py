@@ -9,7 +9,7 @@ import numpy as np
 
 from multitide.data._samples import Samples
 from multitide.network._network import Network
-from multitide.network._shared_features import feature_key
+from multitide.network._shared_features import FeatureKey, feature_key
 from multitide.representations._features import features_of
 
 MOST_BYTES = 2**28  # of the tables that are kept
@@ -31,7 +31,7 @@ class FeatureTables:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._samples: Samples | None = None
-        self._tables: OrderedDict[tuple[bytes, bytes], np.ndarray] = OrderedDict()
+        self._tables: OrderedDict[tuple[FeatureKey, bytes], np.ndarray] = OrderedDict()
 
     def table(self, network: Network, samples: Samples, rows: np.ndarray) -> np.ndarray:
         """Return the features of some samples, float32 (n_rows, n_features), read-only.

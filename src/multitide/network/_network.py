@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +15,11 @@ from multitide.data._samples import Samples
 from multitide.encodings._input_layer import InputLayer
 from multitide.encodings._static import StaticLayer
 from multitide.network._head import Head
-from multitide.network._shared_features import SharedFeatures, feature_key
+from multitide.network._shared_features import (
+    PartOfPrediction,
+    SharedFeatures,
+    feature_key,
+)
 from multitide.network._stacking import STACK_FROM, linear_outputs
 from multitide.sharing._across import (
     Across,
@@ -227,26 +230,6 @@ class Network(nn.Module):
         return linears
 
 
-class PartOfPrediction(NamedTuple):
-    """A network that takes part in the predictions for a data set.
-
-    Attributes
-    ----------
-    network : Network
-    tasks : list of str
-        The tasks that it predicts.
-    shares : dict of str to float
-        Its weight in the predictions of those tasks that others predict too.
-    key : bytes or None
-        The same for networks with the same features; see :func:`feature_key`.
-    """
-
-    network: Network
-    tasks: list[str]
-    shares: dict[str, float]
-    key: bytes | None
-
-
 class Predictor(nn.Module):
     """What ``predict`` runs: networks, whose outputs are decoded to the units of the labels.
 
@@ -309,15 +292,10 @@ class Predictor(nn.Module):
         decoded: dict[str, Tensor] = {}
         if shared is None:
             shared = SharedFeatures()
-        for i, part in enumerate(self._parts(data_set)):
-            if statics is None:
-                static = None
-            else:
-                static = statics[i]
-            network = part.network
-            position = network.data_sets.index(data_set)
-            outputs = shared.outputs(network, part.key, x, lengths, static, position)
-            for target, output in zip(network.target_list, outputs, strict=True):
+        parts = self._parts(data_set)
+        raw = shared.outputs(parts, x, lengths, statics, data_set)
+        for part, outputs in zip(parts, raw, strict=True):
+            for target, output in zip(part.network.target_list, outputs, strict=True):
                 name = target.task.name
                 if name not in part.tasks:
                     continue
@@ -348,13 +326,13 @@ class Predictor(nn.Module):
         known: dict[bytes, np.ndarray | None] = {}
         statics = []
         for network, _, _, key in self._parts(data_set):
-            if key in known:
-                statics.append(known[key])
+            if key is not None and key.inputs in known:
+                statics.append(known[key.inputs])
                 continue
             position = network.data_sets.index(data_set)
             statics.append(network.encode_static(samples, position))
             if key is not None:
-                known[key] = statics[-1]
+                known[key.inputs] = statics[-1]
         return statics
 
     def _parts(self, data_set: str) -> list[PartOfPrediction]:
