@@ -64,6 +64,7 @@ FLOORS = {
     "data": ["data"],
     "ground": [
         "_available_memory",
+        "_bf16",
         "_budget",
         "_checks",
         "_claim_folder",

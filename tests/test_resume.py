@@ -26,7 +26,9 @@ from makers import make_samples, small, write_runs
 from multitide.backbones import FC, FCN
 from multitide.cli import app
 from multitide.errors import StoreError
+from multitide.training import _precision
 from multitide.training._checkpoint_store import RECORD, read_checkpoint
+from multitide.training._precision import CHECKED
 from multitide.training._trainer import Trainer
 from refusals import refused
 
@@ -130,6 +132,25 @@ def test_killed_after_any_step(way: str, samples: mt.Samples, tmp_path: Path) ->
         patch.setattr(Trainer, "run_epoch", None)
         patch.setattr("multitide.fitting._forests.grow_trees", None)
         check_same(WAYS[way]().fit(samples, checkpoint=checkpoint), whole)
+
+
+@pytest.mark.parametrize("n_steps", [3, 10])
+def test_the_precision_that_the_first_steps_chose_is_kept(
+    n_steps: int, samples: mt.Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while they are checked, and after it, to go on with another processor."""
+
+    def fit(**options: Any) -> Any:
+        model = estimator({"precision": "auto"}, batch_size=8, max_epochs=2)
+        return model.fit(samples, **options)
+
+    monkeypatch.setattr(_precision, "has_bf16", lambda _: True)
+    whole = fit()
+    with killed_after(n_steps):
+        fit(checkpoint=tmp_path / "checkpoint")
+    if n_steps > CHECKED[-1]:
+        monkeypatch.setattr(_precision, "has_bf16", lambda _: False)
+    check_same(fit(checkpoint=tmp_path / "checkpoint"), whole)
 
 
 # -- runs ------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from multitide.fitting._memory import MemoryEstimate, estimate_memory
 from multitide.fitting._recipe import Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
 from multitide.fitting._trains_network import trains_network
+from multitide.fitting._use_bf16 import tell_precision
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._warm_start import Source
 from multitide.fitting._weigh_fits import short_name
@@ -135,6 +136,7 @@ def plan_fit(
     if is_auto(params["backbone"]):
         recipe = network_for(recipe, [each.samples for each in data])
     uses_graph(recipe)  # raises if it was asked for in vain
+    tell_precision(recipe)
     check_together(recipe)
     source = find_source(start, recipe, task_names(tasks), len(data))
     groups = make_groups(data, tasks, recipe)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from multitide.backbones import CNN1D, FC, BlockBackbone, InceptionTime
+from multitide._bf16 import in_bf16
+from multitide.backbones import CNN1D, FC, BlockBackbone, InceptionTime, _convolution
+from multitide.backbones._convolution import MOST_COLUMNS, MaskedConv1d
 from multitide.backbones._flatten import flatten_steps
 from multitide.backbones._inception_time import _neighbour_maximum
 from multitide.errors import DataError
@@ -49,6 +53,53 @@ def test_cnn1d_is_two_convolutions_each_with_a_mean_of_pairs(flatten: bool) -> N
     expected = x2.flatten(1) if flatten else x2.mean(2)
     assert module.n_features == expected.shape[1] == (256 if flatten else 64)
     torch.testing.assert_close(module(x), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", 0, 3])
+@pytest.mark.parametrize("kernel", [1, 4, 5])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_as_a_product_is_the_same(
+    padding: Any, kernel: int, stride: int, bias: bool
+) -> None:
+    if padding == "same" and stride > 1:
+        return
+    torch.manual_seed(0)
+    convolution = MaskedConv1d(3, 6, kernel, padding, stride, bias)
+    x = torch.randn(4, 3, 12, requires_grad=True)
+    lengths = torch.tensor([12, 7, 9, 12])
+    ordinary = convolution(x, lengths)
+    product = convolution.as_product(convolution.padded(x, lengths))
+    torch.testing.assert_close(product, ordinary)
+    assert product.is_contiguous()
+    weights = torch.randn_like(ordinary)
+    trained = [x, *convolution.parameters()]
+    expected = torch.autograd.grad((ordinary * weights).sum(), trained)
+    gradients = torch.autograd.grad((product * weights).sum(), trained)
+    torch.testing.assert_close(gradients, expected)
+
+
+@pytest.mark.parametrize("most", [0, MOST_COLUMNS])
+def test_a_convolution_is_a_product_in_bfloat16_only(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def note(self: MaskedConv1d, x: Tensor) -> Tensor:
+        seen.append(x.dtype)
+        return as_product(self, x)
+
+    as_product = MaskedConv1d.as_product
+    monkeypatch.setattr(MaskedConv1d, "as_product", note)
+    monkeypatch.setattr(_convolution, "MOST_COLUMNS", most)
+    convolution, x = MaskedConv1d(3, 6, 4, "same"), torch.randn(2, 3, 12)
+    exact = convolution(x)
+    assert not seen
+    with in_bf16(x.device):
+        rounded = convolution(x)
+    assert seen == ([torch.bfloat16] if most else [])
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, rtol=2e-2, atol=2e-2)
 
 
 def test_fc_is_one_hidden_layer_on_vectors() -> None:

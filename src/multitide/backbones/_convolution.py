@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from multitide._bf16 import multiplies_in_bf16_on_cpu
 from multitide.backbones._backbone import Block, Flow, Pooling
 from multitide.backbones._masked import (
     MaskedBatchNorm1d,
@@ -16,6 +18,8 @@ from multitide.backbones._masked import (
 )
 
 Padding = Literal["valid", "same"]
+# Values of the matrix that stands for the input of a convolution in bfloat16: 8 MB.
+MOST_COLUMNS = 2**22
 
 
 class MaskedConv1d(nn.Conv1d):
@@ -55,11 +59,36 @@ class MaskedConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Convolve: (batch, n_inputs, time) -> (batch, n_outputs, time')."""
+        x = self.padded(x, lengths)
+        if multiplies_in_bf16_on_cpu(x) and self._n_columns(x) <= MOST_COLUMNS:
+            return self.as_product(x.to(torch.bfloat16))
+        return super().forward(x)
+
+    def padded(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the input of the convolution, but for the zeros on both sides."""
         if self.n_zeros:  # without padding, a valid output depends on valid steps only
             x = zero_invalid(x, lengths)
         if self.extra:
             x = F.pad(x, (0, self.extra))
-        return super().forward(x)
+        return x
+
+    def as_product(self, x: Tensor) -> Tensor:
+        """Convolve by one matrix product, as an ordinary convolution up to rounding.
+
+        oneDNN multiplies matrices in bfloat16 faster than it convolves. It takes a copy of the
+        input for every step of the kernel.
+        """
+        if self.padding[0]:
+            x = F.pad(x, (self.padding[0], self.padding[0]))
+        windows = x.unfold(2, self.kernel_size[0], self.stride[0])
+        columns = windows.transpose(1, 2).flatten(2)
+        product = F.linear(columns, self.weight.flatten(1), self.bias)
+        return product.transpose(1, 2).contiguous()
+
+    def _n_columns(self, x: Tensor) -> int:
+        """Return the number of values that `as_product` copies."""
+        n_steps = (x.shape[2] + 2 * self.padding[0]) // self.stride[0]
+        return x.shape[0] * n_steps * self.in_channels * self.kernel_size[0]
 
     def output_lengths(self, lengths: Tensor | None) -> Tensor | None:
         """Return the number of valid steps of each output, at least 0."""

@@ -18,6 +18,7 @@ from multitide.backbones._backbone import (
 from multitide.backbones._convolution import MeanPooling
 from multitide.backbones._fcn import FCN
 from multitide.backbones._masked import last_step
+from multitide.backbones._recurrent import run_cell
 from multitide.errors import DataError
 
 
@@ -109,7 +110,7 @@ class LastStateLSTM(Block):
 
     def last_state(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the state of the top layer at the last valid step, (batch, hidden_size)."""
-        states, (hidden, _) = self.lstm(x.transpose(1, 2))
+        states, (hidden, _) = run_cell(self.lstm, x)
         if lengths is None:
             last: Tensor = hidden[-1]
             return last

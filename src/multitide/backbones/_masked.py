@@ -31,7 +31,9 @@ def mean_over_time(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return the mean of each channel over the valid steps, (batch, channels)."""
     if lengths is None:
         return x.mean(dim=2)
-    return zero_invalid(x, lengths).sum(dim=2) / lengths.clamp(min=1)[:, None]
+    # In bfloat16 a length would be rounded.
+    n_steps = lengths.clamp(min=1)[:, None].float()
+    return zero_invalid(x, lengths).sum(dim=2) / n_steps
 
 
 def last_step(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from multitide._bf16 import in_float32, multiplies_in_bf16_on_cpu
 from multitide.backbones._backbone import (
     Backbone,
     Block,
@@ -136,5 +137,18 @@ class EndStates(Pooling):
 
 def _run(cell: nn.Module, x: Tensor) -> Tensor:
     """Return the states of a cell at every step, (batch, hidden_size, time)."""
-    states: Tensor = cell(x.transpose(1, 2))[0]
-    return states.transpose(1, 2)
+    return run_cell(cell, x)[0].transpose(1, 2)
+
+
+def run_cell(cell: nn.Module, x: Tensor) -> tuple[Tensor, Any]:
+    """Return what torch's recurrent layers return for `x`, (batch, channels, time).
+
+    On the CPU it stays in float32: not every processor with bfloat16 has this LSTM in oneDNN, and
+    it is hardly faster (https://github.com/pytorch/pytorch/pull/126051).
+    """
+    if multiplies_in_bf16_on_cpu(x):
+        with in_float32(x):
+            states, last = cell(x.float().transpose(1, 2))
+    else:
+        states, last = cell(x.transpose(1, 2))
+    return states, last

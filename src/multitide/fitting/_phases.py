@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from multitide.fitting._freezing import Frozen, check_depth, freeze
 from multitide.fitting._recipe import Recipe, resolve_device
 from multitide.fitting._task_group import EncodedData, TaskGroup, weight_scales
 from multitide.fitting._training_length import resolve_batch_size, with_length
+from multitide.fitting._use_bf16 import precision_of
 from multitide.fitting._use_graph import uses_graph
 from multitide.fitting._validation_loss import validation_loss
 from multitide.fitting._warm_start import Source, carry_over
@@ -358,7 +360,7 @@ def make_trainer(
         ),
         aggregator=aggregator,
         keeper=keeper,
-        settings=recipe.training,
+        settings=replace(recipe.training, precision=precision_of(recipe)),
         max_epochs=recipe.n_epochs,
         batch_size=resolve_batch_size(recipe.batch_size, n_rows),
         lr=recipe.lr,

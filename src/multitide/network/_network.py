@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multitide._bf16 import in_bf16
 from multitide.backbones._backbone import Backbone
 from multitide.calibration._calibration import Calibration
 from multitide.data._samples import Samples
@@ -145,14 +146,21 @@ class Network(nn.Module):
         lengths: Tensor | None = None,
         static: Tensor | None = None,
         data_set: int = 0,
+        rounded: bool = False,
     ) -> list[Tensor]:
-        """Return the features that each task's head reads, each of shape (batch, n_features)."""
+        """Return the features that each task's head reads, each of shape (batch, n_features).
+
+        With `rounded`, the backbone multiplies in bfloat16; all else is float32.
+        """
         inputs = self._of(self.inputs, data_set)
         sharing = self._of(self.sharing, data_set)
         encoded = inputs(x, lengths)
         if lengths is not None:
             lengths = self.stems[data_set].inputs.n_steps(lengths)
-        features = sharing(encoded, lengths)
+        with in_bf16(x.device, rounded):
+            features = sharing(encoded, lengths)
+        if rounded:
+            features = of_each(features, Tensor.float)
         if self.static is not None:
             joined = self._of(self.static, data_set)(static)
             features = of_each(features, lambda each: torch.cat([each, joined], dim=1))

@@ -43,13 +43,13 @@ class GroupTrainer(Trainer):
     def run_epoch(self) -> None:
         """Train and validate; stop if any process does."""
         super().run_epoch()
-        self.stop = self._any(self.stop)
+        self.stop = self.in_any_process(self.stop)
 
     def _after_step(self) -> None:
-        self.interrupt = self._any(self.interrupt)
+        self.interrupt = self.in_any_process(self.interrupt)
         super()._after_step()
 
-    def _any(self, flag: bool) -> bool:
+    def in_any_process(self, flag: bool) -> bool:
         """Return whether a flag is set in any process."""
         flags = torch.tensor([float(flag)], device=self._device)
         distributed.all_reduce(flags, distributed.ReduceOp.MAX)

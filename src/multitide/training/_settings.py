@@ -73,6 +73,12 @@ class Training(Part):
     checkpoint_minutes : float, default=5.0
         Time between two checkpoints of a fit that keeps them: that of a run, or of a call with
         ``checkpoint=FOLDER``. A training or the trees of a task are kept at their end in any case.
+    precision : {"float32", "bf16", "auto"}, default="float32"
+        "bf16": the backbone multiplies in bfloat16 in training steps, which has about three digits,
+        and is fast on processors that have it. Weights, inputs, heads, losses, validation and
+        predictions stay float32, and so do recurrent layers on the CPU. "auto" uses it where the
+        processor has it and the losses and gradients of the first steps agree with float32. See
+        :doc:`/guide/speed`.
     graph : "auto" or bool, default=False
         Whether whole steps are recorded as CUDA graphs and replayed, which needs fewer calls per
         step and gives the same results up to rounding. "auto" does so on a GPU unless a step
@@ -114,6 +120,7 @@ class Training(Part):
     finish: Literal["none", "per_task"] = "none"
     record_gradients: Annotated[int, Field(ge=1)] | None = None
     checkpoint_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    precision: Literal["float32", "bf16", "auto"] = "float32"
     graph: Literal["auto"] | bool = False
     calibrate: Literal["auto", "intervals", "none"] = "auto"
 

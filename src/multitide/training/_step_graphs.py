@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from multitide.errors import MultitideError
 from multitide.training._adamw import AdamW
+from multitide.training._agreement import OF_CHANGE, distance, losses_agree
 from multitide.training._generator_states import GeneratorStates
 
 logger = logging.getLogger("multitide")
@@ -35,9 +36,6 @@ WARM_UP = 2
 # Of one training; with labels that are missing in many patterns, the other steps are ordinary.
 MOST_GRAPHS = 16
 WAITS = "synchronizing CUDA operation"
-# Of the losses, and of the change of all parameters. Where the true gradient is 0, as at a bias
-# before a batch norm, Adam makes whole steps of rounding errors.
-ROUNDING, OF_CHANGE = 1e-2, 0.3
 
 T = TypeVar("T")
 
@@ -191,11 +189,9 @@ class StepGraphs:
         self._optimizer.zero_grad()
         generators.set()
         result = self._compute(rows, n_labelled)
-        changes = _distance(self._parameters, before)
-        difference = _distance(self._parameters, weights)
-        is_same = torch.allclose(
-            replayed.losses, result.losses, rtol=ROUNDING, equal_nan=True
-        )
+        changes = distance(self._parameters, before)
+        difference = distance(self._parameters, weights)
+        is_same = losses_agree(replayed.losses, result.losses)
         # A weight that is not finite is found at the end of the epoch.
         return result, is_same and not difference > OF_CHANGE * changes
 
@@ -252,15 +248,6 @@ class _RecordedStep:
 
 def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.detach().clone() for tensor in tensors]
-
-
-@torch.no_grad()
-def _distance(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> float:
-    """Return the distance of the first tensors to as many others, as one vector."""
-    apart = []
-    for tensor, other in zip(tensors, others, strict=False):
-        apart.append(tensor - other)
-    return float(nn.utils.get_total_norm(apart))
 
 
 class CudaRecorder:

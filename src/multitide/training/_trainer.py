@@ -28,6 +28,8 @@ from multitide.training._lookahead import SecondForward
 from multitide.training._mixing import DeviceData, Drawn, Mixer
 from multitide.training._moving_average import MovingAverage
 from multitide.training._optimizer import make_optimizer, set_learning_rates
+from multitide.training._own_parameters import own_parameters
+from multitide.training._precision import Precision
 from multitide.training._schedule import Schedule
 from multitide.training._settings import Training
 from multitide.training._step_graphs import Recorder, StepGraphs, StepResult
@@ -129,6 +131,9 @@ class Trainer:
         self._checkpoint = checkpoint or TrainingCheckpoint(None)
         self.callbacks = list(callbacks)
         self._batch_size = batch_size
+        self.precision = Precision(settings.precision)
+        if settings.precision == "auto":
+            self.callbacks.insert(0, self.precision)
         if weighting.needs_second_forward:
             self.callbacks.insert(0, SecondForward())
         self.mixer = Mixer(
@@ -263,6 +268,10 @@ class Trainer:
         if ends:
             raise KeyboardInterrupt
 
+    def in_any_process(self, flag: bool) -> bool:
+        """Return whether a flag is set here, or in another process of the same training."""
+        return flag
+
     def end_early(self) -> None:
         """End after this epoch, at the wish of somebody; a checkpoint stays where it is."""
         self.stop = True
@@ -282,7 +291,9 @@ class Trainer:
         """
         self.optimizer.zero_grad()
         self._call("on_step_begin", rows, n_labelled)
-        take = self.compute if self._graphs is None else self._graphs.step
+        take = self.compute
+        if self._graphs is not None and self.precision.in_bf16 is not None:
+            take = self._graphs.step
         losses, self.gradient_norm = take(rows, n_labelled)
         self._call("on_step_end")
         return losses
@@ -321,12 +332,12 @@ class Trainer:
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor] | None]:
         """Return each task's features, codes and weights (if any) for the rows of all data sets."""
         features, codes, weights = [], [], []
+        rounded = bool(self.precision.in_bf16)
         for i, (stream, numbers) in enumerate(zip(self._streams, rows, strict=True)):
             if len(numbers):
                 batch = stream.samples.gather(numbers)
-                features.append(
-                    self.network.features(batch.x, batch.lengths, batch.static, i)
-                )
+                inputs = batch.x, batch.lengths, batch.static
+                features.append(self.network.features(*inputs, i, rounded))
                 codes.append(batch.codes)
                 if batch.weights is not None:
                     weights.append(batch.weights)
@@ -339,7 +350,7 @@ class Trainer:
             total = self.weighting(losses)
             (total if penalty is None else total + penalty).backward()
             return
-        own = self._own_parameters()
+        own = own_parameters(self.network, self._at_features)
         if self._at_features:
             by_name = dict(zip(self.names, features, strict=True))
             self.aggregator.backward_at_views(
@@ -383,17 +394,6 @@ class Trainer:
         """Multiply the base learning rate of every parameter group by the schedule's factor."""
         factor = self.schedule.factor(self.epoch - 1 + part_of_epoch)
         set_learning_rates(self.optimizer, factor)
-
-    def _own_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters above the place where the gradients are combined."""
-        if self._at_features:
-            return list(self.network.heads.parameters())
-        shared = set(map(id, self.network.sharing.shared_parameters()))
-        parameters = []
-        for parameter in self.network.parameters():
-            if id(parameter) not in shared:
-                parameters.append(parameter)
-        return parameters
 
     def _call(self, hook: str, *args: object) -> None:
         for callback in self.callbacks:
