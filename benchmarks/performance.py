@@ -69,6 +69,13 @@ CLAIMS = (
         ("benchmarks/step_by_step.py",),
     ),
     Claim(
+        "precision",
+        "bfloat16",
+        "A step in float32 takes at least 1.5 times as long as one in bfloat16 on LSTM-FCN, FCN and "
+        'InceptionTime, and whole trainings are equally good (the verdict "same").',
+        ("benchmarks/precision.py",),
+    ),
+    Claim(
         "step-1",
         "An epoch against other trainers, one thread",
         "An epoch takes no longer than that of the fastest peer.",

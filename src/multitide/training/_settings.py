@@ -77,8 +77,8 @@ class Training(Part):
         "bf16": the backbone multiplies in bfloat16 in training steps, which has about three digits,
         and is fast on processors that have it. Weights, inputs, heads, losses, validation and
         predictions stay float32, and so do recurrent layers on the CPU. "auto" uses it where the
-        processor has it and the losses and gradients of the first steps agree with float32. See
-        :doc:`/guide/speed`.
+        processor has it and the losses and gradients of the first steps agree with float32. The
+        gain has not been measured on such a processor; see docs/guide/speed.md.
     graph : "auto" or bool, default=False
         Whether whole steps are recorded as CUDA graphs and replayed, which needs fewer calls per
         step and gives the same results up to rounding. "auto" does so on a GPU unless a step
