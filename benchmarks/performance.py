@@ -71,8 +71,8 @@ CLAIMS = (
     Claim(
         "precision",
         "bfloat16",
-        "A step in float32 takes at least 1.5 times as long as one in bfloat16 on LSTM-FCN, FCN and "
-        'InceptionTime, and whole trainings are equally good (the verdict "same").',
+        "A step in float32 takes at least 1.5 times as long as one in bfloat16 on LSTM-FCN, FCN "
+        'and InceptionTime, and whole trainings are equally good (the verdict "same").',
         ("benchmarks/precision.py",),
     ),
     Claim(

@@ -126,7 +126,7 @@ def quality(
                 "backbone": backbone,
                 "measured": f"gain, {gain['task']}",
                 "difference": f"{gain['gain']:+.4f}",
-                "interval": f"{gain['lower']:+.4f} to {gain['upper']:+.4f}",
+                "interval": f"{gain['low']:+.4f} to {gain['high']:+.4f}",
                 "verdict": gain["verdict"],
             }
         )

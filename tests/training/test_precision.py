@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import multitide as mt
-from makers import SMALL, make_arrays, make_samples, make_trainer, small
+from makers import SMALL, a_third_now, make_arrays, make_samples, make_trainer, small
 from multitide.backbones import FC, FCN, InceptionTime
 from multitide.backbones._backbone import BackboneModule
 from multitide.data._samples import Samples
@@ -144,18 +144,21 @@ def test_the_model_is_float32_and_predicts_the_same_when_loaded(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "params",
-    [
-        {"sharing": "none"},
-        {"sharing": {"name": "hard", "head_units": 4}},
-        {"sharing": "soft"},
-        {"sharing": "cross_stitch"},
-        {"weighting": "famo"},
-        {"weighting": "uncertainty"},
-        {"weighting": "dwa"},
-        {"aggregator": "pcgrad"},
-        {"aggregator": {"name": "pcgrad", "at": "features"}},
-        {"keep": "per_task"},
-    ],
+    a_third_now(
+        [
+            {"aggregator": {"name": "pcgrad", "at": "features"}},
+            {"aggregator": "pcgrad"},
+            {"aggregator": "upgrad"},
+            {"sharing": "soft"},
+            {"sharing": "none"},
+            {"sharing": "cross_stitch"},
+            {"weighting": "famo"},
+            {"weighting": "uncertainty"},
+            {"weighting": "dwa"},
+            {"sharing": {"name": "hard", "head_units": 4}},
+            {"keep": "per_task"},
+        ]
+    ),
 )
 def test_it_works_with_other_parts(params: dict[str, Any]) -> None:
     settings = {"precision": "bf16", "averaging": 0.9}
@@ -167,12 +170,14 @@ def test_it_works_with_other_parts(params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "training",
-    [
-        {"refit": True},
-        {"finish": "per_task"},
-        {"pretrain": ("load",), "freeze": "gradual"},
-        {"record_gradients": 2},
-    ],
+    a_third_now(
+        [
+            {"pretrain": ("load",), "freeze": "gradual"},
+            {"finish": "per_task"},
+            {"refit": True},
+            {"record_gradients": 2},
+        ]
+    ),
 )
 def test_it_works_in_every_phase(training: dict[str, Any]) -> None:
     fitted = small(
