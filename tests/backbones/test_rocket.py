@@ -119,3 +119,21 @@ def test_heads_are_solved_again_on_all_rows(rig: Samples) -> None:
     truth = rig.y["remaining_life"]
     assert not np.allclose(first, again)
     assert ((again - truth) ** 2).mean() < ((first - truth) ** 2).mean()
+
+
+def test_kernels_follow_the_seed_of_the_estimator(rig: Samples) -> None:
+    drawn = []
+    for spec, seed in (
+        (Rocket(n_features=168), 0),
+        (Rocket(n_features=168), 1),
+        (Rocket(n_features=168), 1),
+    ):
+        fit = small(backbone=spec, random_state=seed).fit(rig)
+        drawn.append(fit.predict(rig)["remaining_life"].to_numpy())
+    assert np.array_equal(drawn[1], drawn[2])
+    assert not np.allclose(drawn[0], drawn[1])
+
+
+def test_a_seed_of_the_kernels_stays() -> None:
+    assert Rocket(kernel_seed=3).with_seed(7) == Rocket(kernel_seed=3)
+    assert Rocket().with_seed(2**31 + 7) == Rocket(kernel_seed=7)

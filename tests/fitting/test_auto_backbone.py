@@ -340,7 +340,17 @@ def test_the_features_of_the_trees_follow_the_size_of_the_data(
     [
         (100, 3, Trees(n_trees=100, max_features=0.3, n_levels=1)),
         (100, 90, Trees(n_trees=100, max_features=0.1, n_levels=0)),
-        (10_000, 3, Trees(n_trees=50, min_samples_leaf=5, n_levels=1, steps=True)),
+        (
+            10_000,
+            3,
+            Trees(
+                n_trees=50,
+                min_samples_leaf=5,
+                max_features=0.1,
+                n_levels=1,
+                steps=True,
+            ),
+        ),
     ],
 )
 def test_the_forest_for_many_labels_is_smaller_on_larger_data(

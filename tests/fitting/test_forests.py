@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import warnings
@@ -28,6 +29,7 @@ from multitide.data._data_sets import DataSets
 from multitide.encodings._inputs import Inputs
 from multitide.errors import DataError, ParameterError, StoreError
 from multitide.fitting._grow_trees import Rows, grow_trees
+from multitide.fitting._grown_boosting import GrownBoosting
 from multitide.fitting._grown_trees import GrownForest
 from multitide.model._store import (
     MODEL_FILE,
@@ -390,6 +392,39 @@ def test_trees_answer_several_labels(kind: str, tmp_path: Path) -> None:
     assert 0 < probabilities.min() < 0.1
 
 
+@pytest.mark.parametrize(
+    ("spec", "n_features", "share"),
+    [
+        (Trees(kind="boosting"), 3, 1.0),
+        (Trees(kind="boosting"), 12, 0.5),
+        (Trees(kind="boosting"), 400, 0.2),
+        (Trees(kind="boosting", max_features=0.7), 400, 0.7),
+    ],
+)
+def test_each_split_of_boosting_is_chosen_among_some_features(
+    spec: Trees, n_features: int, share: float
+) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, n_features)).astype(np.float32)
+    labels = pd.DataFrame({"load": features[:, 0] + rng.normal(size=60)})
+    target = Regression("load").fit_target(labels)
+    codes = target.encode(labels)
+    rows = Rows(features, codes, labels["load"].to_numpy())
+    grown = grow_trees(dataclasses.replace(spec, n_trees=5), target, rows, (5,), 0)
+    expected = HistGradientBoostingRegressor(
+        max_iter=5,
+        max_depth=24,
+        min_samples_leaf=3,
+        max_features=share,
+        max_bins=63,
+        random_state=0,
+    )
+    expected.fit(features, codes)
+    assert isinstance(grown, GrownBoosting)
+    *_, found = grown._parts[0].stages(features, yes_only=False)
+    np.testing.assert_allclose(found[:, 0], expected.predict(features))
+
+
 def features_of_rows(estimator: MultiTaskEstimator, samples: Samples) -> np.ndarray:
     (network,) = estimator.model_.network_list
     (features, *_) = network.features(torch.tensor(samples.gather(slice(None))))
@@ -398,7 +433,7 @@ def features_of_rows(estimator: MultiTaskEstimator, samples: Samples) -> np.ndar
 
 def test_boosted_labels_are_those_of_scikit_learn_on_their_known_rows() -> None:
     samples = several()
-    spec = trees("boosting", min_samples_leaf=5)
+    spec = trees("boosting", min_samples_leaf=5, max_features=1.0)
     estimator = small(tasks=SEVERAL, backbone=spec, validation=None).fit(samples)
     read = features_of_rows(estimator, samples)
     shared = {"max_iter": 12, "max_depth": 24, "min_samples_leaf": 5, "max_bins": 63}
@@ -482,7 +517,7 @@ def test_boosted_quantiles_are_those_of_scikit_learn(tmp_path: Path) -> None:
     samples = make_samples(200)
     levels = (0.1, 0.5, 0.8)
     task = Regression("load", loss="quantile", quantiles=levels)
-    spec = trees("boosting", n_trees=30)
+    spec = trees("boosting", n_trees=30, max_features=1.0)
     estimator = small(tasks=[task], backbone=spec, validation=None).fit(samples)
     read = features_of_rows(estimator, samples)
     known = samples.y["load"].notna().to_numpy()
@@ -547,10 +582,6 @@ def test_quantiles_by_extra_trees_are_refused_before_training() -> None:
     [
         ({"backbone": Trees(learning_rate=0.3)}, ["`backbone.learning_rate`", "0.3"]),
         ({"backbone": Trees(max_leaf_nodes=5)}, ["`backbone.max_leaf_nodes`", "5"]),
-        (
-            {"backbone": Trees(kind="boosting", max_features=0.5)},
-            ["`backbone.max_features`", "0.5"],
-        ),
         (
             {"backbone": Trees(kind="boosting", bootstrap=True)},
             ["`backbone.bootstrap`", "True"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_started_forecasts_are_those_of_scikit_learn_on_differences(
 ) -> None:
     samples = walks(missing=0).replace(lengths=np.full(200, 8) - np.arange(200) % 2)
     task = Forecast("load", horizon=3, loss=loss)  # type: ignore[arg-type]
-    spec = trees("boosting", min_samples_leaf=5)
+    spec = dataclasses.replace(trees("boosting"), max_features=1.0)
     inputs = Inputs(scale=scale, encodings=("difference",))  # type: ignore[arg-type]
     fitted = small(tasks=[task], backbone=spec, validation=None, inputs=inputs)
     fitted.fit(samples)

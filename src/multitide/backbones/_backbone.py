@@ -186,6 +186,10 @@ class Backbone(Part, ABC):
             widths[name] = _times(getattr(self, name), factor)
         return replace(self, **widths)
 
+    def with_seed(self, seed: int) -> Backbone:
+        """Return the spec for an estimator with this seed; it may draw what no training changes."""
+        return self
+
     @property
     def fixes_length(self) -> bool:
         """Whether it pads every series to the length of the longest training series."""

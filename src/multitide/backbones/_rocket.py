@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import torch
@@ -41,8 +41,8 @@ class Rocket(Linear):
         Number of features; rounded down to a multiple of 84.
     max_dilations : int, default=32
         Maximum number of dilations per kernel.
-    kernel_seed : int, default=0
-        Seed for drawing channels and biases.
+    kernel_seed : int, optional
+        Seed for drawing channels and biases. Default: that of the estimator.
 
     Notes
     -----
@@ -61,7 +61,13 @@ class Rocket(Linear):
 
     n_features: Annotated[int, Field(ge=84, le=1_000_000)] = 10_000
     max_dilations: Annotated[int, Field(ge=1, le=1_000_000)] = 32
-    kernel_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    kernel_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+    def with_seed(self, seed: int) -> Rocket:
+        """Return the spec with this seed for its kernels, unless it has one."""
+        if self.kernel_seed is not None:
+            return self
+        return replace(self, kernel_seed=seed % 2**31)
 
     @property
     def fixes_length(self) -> bool:
@@ -90,17 +96,17 @@ class RocketFeatures(BackboneModule):
 
     def __init__(self, n_channels: int, n_timepoints: int, spec: Rocket) -> None:
         super().__init__()
+        self._seed = spec.kernel_seed or 0
         drawn = draw_channels(
             n_channels,
             n_timepoints,
             spec.n_features,
             spec.max_dilations,
-            spec.kernel_seed,
+            self._seed,
         )
         self.kernels = RocketKernels(drawn, n_channels, fraction_above)
         self.n_features = self.kernels.n_features
         self._drawn = drawn
-        self._seed = spec.kernel_seed
 
     @torch.no_grad()
     def fit(self, x: Tensor, lengths: Tensor | None = None) -> None:

@@ -20,7 +20,7 @@ MOST_VALUES = 400
 # The settings that only the other kind uses.
 OTHERS = {
     "extra_trees": ("max_leaf_nodes", "learning_rate"),
-    "boosting": ("max_features", "bootstrap"),
+    "boosting": ("bootstrap",),
 }
 
 
@@ -46,8 +46,9 @@ class Trees(Backbone):
         Minimum number of training rows in a leaf. Default: for boosting 20, or a twentieth of the
         rows if that is fewer. For extra trees 1; the validation set then chooses how many rows, 2
         to 50, a node needs to be split. Without one these are 2 for classes and 5 for numbers.
-    max_features : float, default=0.1
-        Fraction of the features among which each split of an extra tree is chosen.
+    max_features : float, optional
+        Fraction of the features among which each split is chosen. Default: 0.1 for extra trees; for
+        boosting 0.2, but at least six features.
     bootstrap : bool, default=False
         Whether each extra tree draws its rows with replacement. Without a validation set, each row
         is then answered by the trees that have not drawn it, and these answers choose in its place;
@@ -101,7 +102,7 @@ class Trees(Backbone):
     n_trees: Annotated[int, Field(ge=1, le=10_000)] = 200
     max_depth: Annotated[int, Field(ge=1, le=64)] = 24
     min_samples_leaf: Annotated[int, Field(ge=1)] | None = None
-    max_features: Annotated[float, Field(gt=0, le=1)] = 0.1
+    max_features: Annotated[float, Field(gt=0, le=1)] | None = None
     bootstrap: bool = False
     max_leaf_nodes: Annotated[int, Field(ge=2, le=65_536)] = 31
     learning_rate: Annotated[float, Field(gt=0)] = 0.1

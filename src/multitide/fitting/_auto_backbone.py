@@ -266,7 +266,7 @@ def _rocket_groups(
     n_steps = data[0].samples.n_timepoints // (recipe.inputs.pool or 1)
     if not solvable or n_steps < KERNEL:
         return []
-    rocket = Rocket(n_features=KERNEL_FEATURES, kernel_seed=recipe.seed % 2**31)
+    rocket = Rocket(n_features=KERNEL_FEATURES).with_seed(recipe.seed)
     return [TaskGroup(data, _tasks_of(solvable), _with(recipe, rocket))]
 
 

@@ -32,6 +32,10 @@ LIMITS = (2, 5, 10, 20, 50)
 UNSPLIT_CLASSES, UNSPLIT_NUMBERS = 2, 5  # without a validation set
 # Rows per leaf of a boosted tree, and of few rows this fraction.
 LEAF_OF_BOOSTING, FRACTION_OF_BOOSTING = 20, 0.05
+# Of the features, among which each split is chosen; boosted trees that are less alike need at least
+# so many.
+FEATURES_OF_FOREST = 0.1
+FEATURES_OF_BOOSTING, FEWEST_FEATURES = 0.2, 6
 BINS = 63  # of a feature; with 255, finding the splits of few rows takes four times as long
 # Of the nodes while a forest is grown.
 MOST_NODES, MOST_VALUES = 8_000_000, 32_000_000
@@ -161,30 +165,43 @@ def _boosted_parts(
         for level in target.task.quantiles:
             model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
             model.set_params(loss="quantile", quantile=level)
-            parts.append(_boosted(model, rows.features, rows.codes, rows.weights))
+            part = _boosted(spec, model, rows.features, rows.codes, rows.weights)
+            parts.append(part)
         return parts
     if not isinstance(target, SeveralTarget):
         weights = _row_weights(target, rows)
         model = _boosting(spec, target, len(rows.codes), n_iterations, seed)
-        return [_boosted(model, rows.features, rows.codes, weights)]
+        return [_boosted(spec, model, rows.features, rows.codes, weights)]
     parts = []
     for labels, best in zip(rows.codes.T, target.bias.double().numpy(), strict=True):
         read, labels, weights = _rows_of_label(rows, labels, best, target)
         model = _boosting(spec, target, len(labels), n_iterations, seed)
-        parts.append(_boosted(model, read, labels, weights))
+        parts.append(_boosted(spec, model, read, labels, weights))
     return parts
 
 
 def _boosted(
-    model: Boosted, features: np.ndarray, labels: np.ndarray, weights: np.ndarray | None
+    spec: Trees,
+    model: Boosted,
+    features: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray | None,
 ) -> BoostedPart:
     columns = _varying(features)
     # Boosting cannot bin a column without any value, which has no split.
     read = features[:, columns]
     if np.isnan(read).all():
         read = np.zeros_like(read)
+    model.set_params(max_features=_share_of_features(spec, len(columns)))
     model.fit(read, labels, sample_weight=weights)
     return BoostedPart(model, columns)
+
+
+def _share_of_features(spec: Trees, n_features: int) -> float:
+    """Return the fraction of the features among which boosting chooses each split."""
+    if spec.max_features is not None:
+        return spec.max_features
+    return min(1.0, max(FEATURES_OF_BOOSTING, FEWEST_FEATURES / n_features))
 
 
 def _rows_of_label(
@@ -253,7 +270,7 @@ def _forest(spec: Trees, target: Target, n_rows: int, limit: int, seed: int) -> 
     shared = {
         "n_estimators": spec.n_trees,
         "max_depth": spec.max_depth,
-        "max_features": spec.max_features,
+        "max_features": spec.max_features or FEATURES_OF_FOREST,
         "min_samples_leaf": spec.min_samples_leaf or 1,
         "bootstrap": spec.bootstrap,
         "min_samples_split": max(2, limit, fewest),

@@ -112,7 +112,8 @@ def make_recipe(params: Mapping[str, object]) -> Recipe:
     if problems:
         raise ParameterError("\n".join(problems).replace("`seed`", "`random_state`"))
     resolve_device(str(numbers["device"]))
-    return Recipe(**parts, **numbers)  # type: ignore[arg-type]  # both were checked above
+    recipe = Recipe(**parts, **numbers)  # type: ignore[arg-type]  # both were checked above
+    return dataclasses.replace(recipe, backbone=recipe.backbone.with_seed(recipe.seed))
 
 
 def _make_parts(
