@@ -11,7 +11,7 @@ from multitide._estimator import MultiTaskEstimator
 from multitide.data._data_sets import DataSets
 from multitide.data._samples import Samples
 from multitide.errors import ParameterError
-from multitide.fitting._auto_backbone import network_for
+from multitide.fitting._auto_backbone import params_of_network
 from multitide.fitting._recipe import is_auto, make_recipe
 
 
@@ -37,9 +37,6 @@ def network_or_default(
     if not is_auto(estimator.backbone):
         return estimator
     recipe = make_recipe(estimator.get_params(deep=False))
-    network = network_for(recipe, list(DataSets(samples).values()))
     named: MultiTaskEstimator = clone(estimator)
-    named.set_params(backbone=network.backbone)
-    if network.inputs != recipe.inputs:
-        named.set_params(inputs=network.inputs)
+    named.set_params(**params_of_network(recipe, list(DataSets(samples).values())))
     return named

@@ -29,7 +29,7 @@ from multitide.fitting._auto_backbone import (
     boosted_trees,
     boosts_many,
     forest_for_many,
-    network_for,
+    params_of_network,
     with_large_leaves,
 )
 from multitide.fitting._recipe import make_part, make_recipe
@@ -195,9 +195,9 @@ def _gru(
     errors then differ more from those of the other network.
     """
     recipe = make_recipe(base.get_params(deep=False))
-    of_auto = network_for(recipe, list(data_sets.values()))
-    if isinstance(of_auto.backbone, GRU):
-        return _with(base, backbone=of_auto.backbone, inputs=of_auto.inputs)
+    of_auto = params_of_network(recipe, list(data_sets.values()))
+    if isinstance(of_auto["backbone"], GRU):
+        return _with(base, **of_auto)
     widest = max(samples.n_channels for samples in data_sets.values())
     if recipe.inputs.encodings or widest > MOST_ENCODED:
         return _with(base, backbone="gru")

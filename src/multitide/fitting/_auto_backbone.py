@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,12 +22,14 @@ from multitide.data._samples import Samples
 from multitide.data._split_data import SplitData
 from multitide.encodings._inputs import Inputs
 from multitide.fitting._grow_trees import is_growable, n_boosted
-from multitide.fitting._recipe import Recipe, is_auto, make_recipe
+from multitide.fitting._recipe import NETWORK_DEFAULTS, Recipe, is_auto, make_recipe
 from multitide.fitting._task_group import TaskGroup
+from multitide.fitting._training_length import resolve_batch_size
 from multitide.fitting._warm_start import Source
 from multitide.representations._line import is_solvable
 from multitide.sharing import Hard, NoSharing
 from multitide.tasks import Target, Task
+from multitide.training._settings import Training
 
 logger = logging.getLogger("multitide")
 
@@ -35,6 +37,8 @@ logger = logging.getLogger("multitide")
 MOST_STEPS = 1_000
 # From this share of missing values, the network is a GRU with inputs of its own.
 MUCH_MISSING = 0.2
+# How that GRU is trained, in place of the defaults.
+GAPS_BATCH, GAPS_LR, GAPS_AVERAGING, GAPS_DECAY = 64, 0.003, 0.99, 0.1
 # These make eighteen channels of each, for which a network needs many samples.
 ENCODINGS = ("difference", "piecewise_linear")
 MOST_ENCODED = 20
@@ -62,10 +66,10 @@ MOST_TASKS = 50
 def network_for(recipe: Recipe, samples: Collection[Samples]) -> Recipe:
     """Return the recipe with the network of "auto" for these series.
 
-    Where many values are missing, it is a small GRU that knows what was measured, and when. For
-    many samples of few channels it is a GRU that reads encodings. Otherwise, and if the user has
-    chosen the inputs, it is an LSTM-FCN that can read the shortest series, or an FC for vectors.
-    Of long series it reads means of blocks.
+    Where many values are missing, it is a small GRU that knows what was measured, and when, with
+    averaged weights and a training of its own. For many samples of few channels it is a GRU that
+    reads encodings. Otherwise, and if the user has chosen the inputs, it is an LSTM-FCN that can
+    read the shortest series, or an FC for vectors. Of long series it reads means of blocks.
     """
     longest = max(each.n_timepoints for each in samples)
     if recipe.inputs == Inputs() and longest > MOST_STEPS:
@@ -89,20 +93,53 @@ def _network_for(recipe: Recipe, samples: Collection[Samples], pool: int) -> Rec
         return recipe
     if recipe.inputs == Inputs():
         if _share_missing(samples) > MUCH_MISSING:
-            gru = GRU(num_layers=1, hidden_size=32, dropout=0.3)
-            inputs = dataclasses.replace(
-                recipe.inputs, clip=0.001, observed=True, elapsed=True
-            )
-            return dataclasses.replace(recipe, backbone=gru, inputs=inputs)
+            return _for_gaps(recipe, sum(len(each) for each in samples))
         if _are_many_of_few_channels(samples):
             inputs = dataclasses.replace(recipe.inputs, encodings=ENCODINGS)
-            return dataclasses.replace(recipe, backbone=GRU(), inputs=inputs)
+            gru = GRU(num_layers=1)
+            return dataclasses.replace(recipe, backbone=gru, inputs=inputs)
     if max(each.n_timepoints for each in samples) == 1:
         return dataclasses.replace(recipe, backbone=FC())
     shortest = min(int(each.lengths.min()) for each in samples) // pool
     if shortest < backbone.min_timepoints:
         backbone = dataclasses.replace(backbone, padding="same")
     return dataclasses.replace(recipe, backbone=backbone)
+
+
+def _for_gaps(recipe: Recipe, n_samples: int) -> Recipe:
+    """Return the recipe with the network for series with many missing values.
+
+    What the user has chosen of its training stays.
+    """
+    gru = GRU(num_layers=1, hidden_size=32, dropout=0.3)
+    inputs = dataclasses.replace(recipe.inputs, clip=0.001, observed=True, elapsed=True)
+    changed: dict[str, Any] = {"backbone": gru, "inputs": inputs}
+    training = recipe.training
+    if training.averaging is None and training.weight_decay == Training.weight_decay:
+        changed["training"] = dataclasses.replace(
+            training, averaging=GAPS_AVERAGING, weight_decay=GAPS_DECAY
+        )
+    if recipe.lr == NETWORK_DEFAULTS["lr"]:
+        changed["lr"] = GAPS_LR
+    if recipe.batch_size == "auto":
+        batch_size = resolve_batch_size("auto", n_samples)
+        changed["batch_size"] = min(GAPS_BATCH, batch_size)
+    return dataclasses.replace(recipe, **changed)
+
+
+def params_of_network(
+    recipe: Recipe, samples: Collection[Samples]
+) -> dict[str, object]:
+    """Return the parameters of an estimator that is the network of "auto" alone.
+
+    These are the backbone, and what differs from the recipe.
+    """
+    network = network_for(recipe, samples)
+    params: dict[str, object] = {"backbone": network.backbone}
+    for name in ("inputs", "training", "lr", "batch_size"):
+        if getattr(network, name) != getattr(recipe, name):
+            params[name] = getattr(network, name)
+    return params
 
 
 def _share_missing(samples: Collection[Samples]) -> float:
