@@ -1,15 +1,18 @@
-"""Training in bfloat16 against float32: the time of a step, and the quality of whole trainings.
+"""Training in bfloat16 against float32: the steps that "auto" checks, speed, and quality.
 
     python benchmarks/precision.py [--threads 1] [--steps 400] [--seeds 5] [--epochs 12]
-        [--rows 33387] [--backbones lstm_fcn fcn inception_time] [--only steps quality]
+        [--rows 33387] [--backbones lstm_fcn fcn inception_time] [--only checks steps quality]
 
-Data: Beijing PM2.5 as in ``training_step.py``, the last ROWS windows. **Steps**: one training takes
-its steps in bfloat16 and in float32 by turns, so that a busy machine slows both alike; figures are
-medians of the processor time, and the quartiles of the ratio of neighbours. Goal: float32 takes at
-least 1.5 times as long. **Quality**: a study by `compare`, whose arms differ in
-``training.precision`` only. A gain is that of bfloat16, in units of the trivial loss, on the test
-set. The validation loss is that of the chosen epoch, the mean of both tasks. Goal: the verdict
-"same".
+Data: Beijing PM2.5 as in ``training_step.py``, the last ROWS windows.
+
+**Checks**: how much a step in bfloat16 differs in its losses and in the gradient of the backbone,
+the largest of the steps that "auto" checks. For comparison, the gradient of the rows of the step
+before, at the same weights. **Steps**: one training takes its steps in bfloat16 and in float32 by
+turns, so that a busy machine slows both alike; figures are medians of the processor time, and the
+quartiles of the ratio of neighbours. Goal: float32 takes at least 1.5 times as long. **Quality**: a
+study by `compare`, whose arms differ in ``training.precision`` only. A gain is that of bfloat16, in
+units of the trivial loss, on the test set. The validation loss is that of the chosen epoch, the
+mean of both tasks. Goal: the verdict "same".
 
 The time needs a processor with bfloat16 of its own (avx512_bf16 or AMX on x86). Elsewhere only the
 quality is measured. Convolutions then round their inputs, weights, results and gradients to
@@ -35,9 +38,44 @@ from multitide import Callback, Comparison, MultiTaskEstimator, Samples, compare
 from multitide._bf16 import has_bf16, in_float32, multiplies_in_bf16_on_cpu
 from multitide.backbones._convolution import MaskedConv1d
 from multitide.reports._pages import markdown_table
+from multitide.training._precision import (
+    CHECKED,
+    gradient_difference,
+    loss_difference,
+)
 
 N_ROWS, BATCH_SIZE, WARM_UP = 33_387, 64, 20
 PRECISIONS = ("float32", "bf16")
+
+
+class Checks(Callback):
+    """Measures the steps that "auto" checks, in a training in float32."""
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+        self.found: list[tuple[float, float, float]] = []
+
+    def on_step_begin(self, trainer: Any, rows: Any, n_labelled: Any) -> None:
+        """Compute the step in both precisions, and with the rows of the step before."""
+        self.batches.append((rows, n_labelled))
+        if len(self.batches) not in CHECKED:
+            return
+        exact = trainer.precision.computed(False, trainer, rows, n_labelled)
+        rounded = trainer.precision.computed(True, trainer, rows, n_labelled)
+        other = trainer.precision.computed(False, trainer, *self.batches[-2])
+        losses = loss_difference(rounded, exact)
+        gradients = gradient_difference(rounded, exact)
+        self.found.append((losses, gradients, gradient_difference(other, exact)))
+
+    def largest(self, backbone: str) -> dict[str, object]:
+        """Return the largest differences; of other rows, the smallest."""
+        losses, gradients, others = np.array(self.found).T
+        return {
+            "backbone": backbone,
+            "losses": f"{losses.max():.2%}",
+            "gradient": f"{gradients.max():.1%}",
+            "gradient of other rows": f"at least {others.min():.0%}",
+        }
 
 
 class ByTurns(Callback):
@@ -101,6 +139,14 @@ def steps(samples: Samples, backbone: str, n_steps: int) -> dict[str, object]:
         "float32 / bf16": f"{np.median(exact) / np.median(rounded):.2f} "
         f"({lower:.2f} to {upper:.2f})",
     }
+
+
+def checks(samples: Samples, backbone: str) -> dict[str, object]:
+    """Return how much the checked steps differ."""
+    measured = Checks()
+    few = samples[: CHECKED[-1] * BATCH_SIZE]
+    network(backbone, 1, validation=None).fit(few, callbacks=[measured])
+    return measured.largest(backbone)
 
 
 def quality(
@@ -175,7 +221,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=N_ROWS)
     names = ("lstm_fcn", "fcn", "inception_time")
     parser.add_argument("--backbones", nargs="+", default=names)
-    parts = ("steps", "quality")
+    parser.add_argument("--checked", nargs="*", default=("cnn1d", "fc"))
+    parts = ("checks", "steps", "quality")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -188,6 +235,11 @@ def main() -> None:
     )
     if not is_native:
         MaskedConv1d.forward = emulated
+    if "checks" in options.only:
+        rows = [
+            checks(samples, name) for name in (*options.backbones, *options.checked)
+        ]
+        print(markdown_table(pd.DataFrame(rows)) + "\n")
     if "steps" in options.only and is_native:
         rows = [steps(samples, name, options.steps) for name in options.backbones]
         print(markdown_table(pd.DataFrame(rows)) + "\n")

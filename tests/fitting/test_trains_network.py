@@ -43,6 +43,7 @@ def test_few_labels_need_no_network() -> None:
         {"aggregator": "pcgrad"},
         {"training": {"averaging": 0.99}},
         {"training": {"finish": "per_task"}},
+        {"training": {"precision": "bf16"}},
         {"inputs": {"encodings": ["difference"]}},
         {"inputs": {"observed": True}},
         {"backbone": "gru"},

@@ -49,6 +49,10 @@ name = "gru"
 hidden_size = 6
 dropout = 0.0
 """
+# The gradient of a matrix is rounded in each process.
+DENSE = CONFIG.replace("averaging", 'precision = "bf16"\naveraging').replace(
+    'name = "gru"', 'name = "fc"'
+)
 TOGETHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
@@ -121,6 +125,23 @@ def test_two_processes_equal_one(tmp_path: Path, weighting: str) -> None:
         history = mt.load(tmp_path / output).history_
         histories.append(history.drop(columns="seconds"))
     pd.testing.assert_frame_equal(*histories, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_two_processes_are_nearly_one_in_bfloat16(
+    tmp_path: Path, precision: str
+) -> None:
+    write_table(tmp_path)
+    config = DENSE.format(weighting="uniform", more="")
+    (tmp_path / "c.toml").write_text(config.replace("bf16", precision))
+
+    done = [fit(tmp_path, "one"), fit(tmp_path, "two", *TOGETHER)]
+
+    for each in done:
+        assert each.returncode == 0, each.stderr
+    losses = [mt.load(tmp_path / name).history_["loss"] for name in ("one", "two")]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-2)
 
 
 @pytest.mark.slow

@@ -192,6 +192,51 @@ def test_several_data_sets_train_in_it() -> None:
     assert math.isfinite(trainer.history[-1]["loss"])
 
 
+@pytest.mark.slow
+def test_every_kind_of_task_trains_in_it() -> None:
+    X, y = make_arrays(60, missing=0)
+    y = y.assign(hours=X[:, 0].mean(axis=1) + 20, left=(y.index % 3 > 0) * 1.0)
+    y = y.assign(a=X[:, 0, 0] > 0, b=X[:, 1, 0] > 0)
+    y = y.assign(**{"next[+1]": X[:, 0, -1], "next[+2]": X[:, 1, -1]})
+    tasks = [
+        "state",
+        mt.Regression("load", loss="quantile", quantiles=(0.1, 0.5, 0.9)),
+        mt.Survival("stay", time="hours", event="left", n_bins=3),
+        mt.MultiLabel("both", columns=["a", "b"]),
+        mt.Forecast("next", horizon=2),
+    ]
+    samples = Samples.from_arrays(X, y)
+    losses = {}
+    for precision in ("float32", "bf16"):
+        fitted = small(
+            backbone=FCN_NET, training={"precision": precision}, tasks=tasks
+        ).fit(samples)
+        losses[precision] = fitted.history_["loss"]
+        assert set(fitted.history_["task"]) == {"state", "load", "stay", "both", "next"}
+    np.testing.assert_allclose(losses["bf16"], losses["float32"], rtol=0.05)
+
+
+@pytest.mark.slow
+def test_whole_trainings_are_as_good() -> None:
+    samples = make_samples(240, missing=0)
+    best: dict[str, list[float]] = {"float32": [], "bf16": []}
+    for seed in range(5):
+        for precision, losses in best.items():
+            fitted = small(
+                backbone=FCN_NET,
+                training={"precision": precision},
+                max_epochs=12,
+                batch_size=16,
+                lr=0.01,
+                random_state=seed,
+            ).fit(samples)
+            history = fitted.history_.query("side == 'validation'")
+            losses.append(history.groupby("epoch")["loss"].mean().min())
+    apart = np.subtract(best["bf16"], best["float32"])
+    assert abs(apart.mean()) < 0.02
+    assert np.mean(best["bf16"]) < 0.5
+
+
 # -- where it is refused, and what is said ---------------------------------------------------------
 
 
@@ -291,6 +336,15 @@ class Cancels(BackboneModule):
         return self.linear(x[:, :, 0] + 1e4) - self.linear(
             torch.full_like(x[:, :, 0], 1e4)
         )
+
+
+@pytest.mark.usefixtures("native")
+@pytest.mark.parametrize(("scale", "fits"), [("standard", True), ("none", False)])
+def test_auto_falls_back_where_inputs_are_not_scaled(scale: str, fits: bool) -> None:
+    X, y = make_arrays(64)
+    samples = Samples.from_arrays(X + 1000, y)
+    auto = trained("auto", samples, inputs={"scale": scale})
+    assert auto.precision.in_bf16 is fits
 
 
 class Unknown(Cancels):

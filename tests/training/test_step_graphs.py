@@ -17,10 +17,11 @@ import torch
 import makers
 from makers import make_samples, small
 from multitide._estimator import MultiTaskEstimator
-from multitide.backbones import FCN
+from multitide.backbones import FC, FCN
 from multitide.fitting import _phases as phases
 from multitide.fitting import _use_graph
 from multitide.fitting._recipe import make_recipe
+from multitide.training import _precision
 from multitide.training._callbacks import Callback
 from multitide.training._settings import Training
 from multitide.training._step_graphs import MOST_GRAPHS, WARM_UP, NotRecordable
@@ -106,6 +107,24 @@ def test_replayed_steps_give_the_same_training(
         # Batch norm cancels the bias before it: its gradient is rounding, which Adam enlarges.
         if "convolution.bias" not in name and "running_mean" not in name:
             torch.testing.assert_close(state[name], value, rtol=1e-2, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "auto"])
+def test_steps_in_bfloat16_are_recorded_once_the_precision_is_known(
+    recorded: Maker, precision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_precision, "has_bf16", lambda _: True)
+    samples, training = {"": make_samples(missing=0)}, Training(precision=precision)
+    params: dict[str, Any] = {"batch_size": 8, "backbone": FC(hidden_size=8)}
+    plain = makers.make_trainer(samples, training, **params).run()
+    recorder = Repeats()
+    replayed = recorded(recorder, samples, training, **params)
+    monkeypatch.setattr(_precision, "has_bf16", lambda _: True)
+    replayed.run()
+    assert replayed.precision.in_bf16
+    assert recorder.n_replayed > recorder.n_recorded > 0
+    for before, after in zip(plain.history, replayed.history, strict=True):
+        assert after["loss"] == pytest.approx(before["loss"], rel=1e-3)
 
 
 def test_several_data_sets_and_thawing_layers_have_graphs_of_their_own(

@@ -7,14 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Of the losses, and of the change of all parameters, or their gradient. Where the true gradient is
+# Of the losses, and of the change or the gradient of all parameters. Where the true gradient is
 # 0, as at a bias before a batch norm, it is made of rounding errors.
 ROUNDING, OF_CHANGE = 1e-2, 0.3
-
-
-def losses_agree(losses: Tensor, expected: Tensor) -> bool:
-    """Return whether the losses of a step are the same up to rounding."""
-    return torch.allclose(losses, expected, rtol=ROUNDING, equal_nan=True)
 
 
 @torch.no_grad()

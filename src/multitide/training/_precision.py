@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from multitide._bf16 import has_bf16
-from multitide.training._agreement import OF_CHANGE, distance, losses_agree
+from multitide.training._agreement import OF_CHANGE, ROUNDING, distance
 from multitide.training._callbacks import Callback
 from multitide.training._generator_states import GeneratorStates
 
@@ -64,7 +65,7 @@ class Precision(Callback):
         self._n_steps += 1
         if self._n_steps not in CHECKED:
             return
-        difference = self._difference(trainer, rows, n_labelled)
+        difference = self._problem(trainer, rows, n_labelled)
         if trainer.in_any_process(bool(difference)):
             self.in_bf16 = False
             logger.info(
@@ -85,48 +86,63 @@ class Precision(Callback):
         self.in_bf16 = state["in_bf16"]
         self._n_steps = int(state["n_steps"])
 
-    def _difference(
+    def _problem(
         self, trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
     ) -> str:
-        """Return in what a step differs in bfloat16, or ""."""
-        exact = self._computed(False, trainer, rows, n_labelled)
+        """Return what is wrong with a step in bfloat16, or ""."""
+        exact = self.computed(False, trainer, rows, n_labelled)
         try:
-            rounded = self._computed(True, trainer, rows, n_labelled)
+            rounded = self.computed(True, trainer, rows, n_labelled)
         except RuntimeError as error:  # a layer that torch cannot compute in it
             return f"an error ({str(error).splitlines()[0]})"
-        if not losses_agree(rounded.losses, exact.losses):
+        # In this form, what is not a number is a problem.
+        if not loss_difference(rounded, exact) <= ROUNDING:
             return "other losses"
-        apart = distance(rounded.gradient, exact.gradient)
-        # In this form it is also true for what is not a number.
-        if not apart <= OF_CHANGE * float(nn.utils.get_total_norm(exact.gradient)):
+        if not gradient_difference(rounded, exact) <= OF_CHANGE:
             return "another gradient"
         return ""
 
-    def _computed(
+    def computed(
         self,
         in_bf16: bool,
         trainer: Trainer,
         rows: Sequence[Tensor],
         n_labelled: np.ndarray,
-    ) -> _Computed:
+    ) -> Computed:
+        """Compute a step without dropout, which changes nothing."""
+        before = self.in_bf16
         self.in_bf16 = in_bf16
         try:
             with _without_traces(trainer.network, rows[0].device):
                 return _compute(trainer, rows, n_labelled)
         finally:
-            self.in_bf16 = None
+            self.in_bf16 = before
 
 
-class _Computed(NamedTuple):
+class Computed(NamedTuple):
     """The losses of a step, and the gradient of their sum at the backbone."""
 
     losses: Tensor
     gradient: list[Tensor]
 
 
+def loss_difference(one: Computed, exact: Computed) -> float:
+    """Return the largest difference of the losses of a task, as a share of the exact loss."""
+    return float(((one.losses - exact.losses) / exact.losses).abs().max())
+
+
+def gradient_difference(one: Computed, exact: Computed) -> float:
+    """Return the distance of the gradients, as a share of the length of the exact one."""
+    apart = distance(one.gradient, exact.gradient)
+    length = float(nn.utils.get_total_norm(exact.gradient))
+    if apart == length == 0:  # the backbone is frozen
+        return 0.0
+    return apart / length if length else math.inf
+
+
 def _compute(
     trainer: Trainer, rows: Sequence[Tensor], n_labelled: np.ndarray
-) -> _Computed:
+) -> Computed:
     by_task, _ = trainer.task_losses(rows, n_labelled)
     losses = torch.stack(list(by_task.values()))
     trained = []
@@ -134,9 +150,9 @@ def _compute(
         if parameter.requires_grad:
             trained.append(parameter)
     if not trained or not losses.requires_grad:  # a process may have no rows
-        return _Computed(losses.detach(), [torch.zeros_like(losses)])
+        return Computed(losses.detach(), [torch.zeros_like(losses)])
     gradient = torch.autograd.grad(losses.sum(), trained, materialize_grads=True)
-    return _Computed(losses.detach(), list(gradient))
+    return Computed(losses.detach(), list(gradient))
 
 
 @contextmanager
