@@ -78,7 +78,12 @@ def interval_quantiles(
     """
     series = torch.cat(list(views), dim=2)
     layout = _layout(levels, series.device)
-    places, outside = _places(views, lengths, levels, layout)
+    n_steps = tuple(view.shape[2] for view in views)
+    if len(lengths[0]) == 1:
+        common = tuple(int(each) for each in lengths)
+        places, outside = _common_places(n_steps, common, levels, series.device)
+    else:
+        places, outside = _places(n_steps, torch.stack(list(lengths), 1), levels)
     values = series.gather(2, places.flatten(1)[:, None].expand(*series.shape[:2], -1))
     values = values.unflatten(2, outside.shape[1:])
     unknown = values.isnan().logical_or_(outside[:, None])
@@ -123,31 +128,48 @@ def _layout(levels: tuple[tuple[Level, ...], ...], device: torch.device) -> Layo
     return Layout(*[part.to(device) for part in parts])
 
 
-def _places(
-    views: Sequence[Tensor],
-    lengths: Sequence[Tensor],
+@lru_cache(maxsize=4)
+def _common_places(
+    n_steps: tuple[int, ...],
+    lengths: tuple[int, ...],
     levels: tuple[tuple[Level, ...], ...],
-    layout: Layout,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Return the places for series of one length; most predictions have that of the last one."""
+    return _places(n_steps, torch.tensor([lengths], device=device), levels)
+
+
+def _places(
+    n_steps: tuple[int, ...], lengths: Tensor, levels: tuple[tuple[Level, ...], ...]
 ) -> tuple[Tensor, Tensor]:
     """Return the steps of each interval in the joined views, and which of them lie outside.
 
-    Both have the shape (batch, n_intervals, width), or (1, n_intervals, width).
+    Both have the shape (batch, n_intervals, width).
+
+    Parameters
+    ----------
+    n_steps : tuple of int
+        Number of steps of each view, with padding.
+    lengths : Tensor of int64, shape (batch, n_views)
+        Number of steps of each series in each view.
+    levels : tuple of tuple of Level
+        The levels of each view.
     """
-    width, offset, offsets = 0, 0, []
-    for view, of_view in zip(views, levels, strict=True):
-        n_steps = view.shape[2]
+    layout = _layout(levels, lengths.device)
+    width = 0
+    for steps_of_view, of_view in zip(n_steps, levels, strict=True):
         for level in of_view:
-            width = max(width, min(n_steps, n_steps // level.n_parts + 2))
-        offsets.append(offset)
-        offset += n_steps
-    length = torch.stack(list(lengths), dim=1).clamp(min=0)[:, layout.view]
+            width = max(width, min(steps_of_view, steps_of_view // level.n_parts + 2))
+    length = lengths.clamp(min=0)[:, layout.view]
     start = length * layout.half // layout.n_halves
     # A series with fewer steps than intervals has the same step in several of them.
     end = torch.maximum(length * (layout.half + 2) // layout.n_halves, start + 1)
     end = torch.minimum(end, length)
     steps = start[:, :, None] + torch.arange(width, device=start.device)
-    places = steps + torch.tensor(offsets, device=start.device)[layout.view][:, None]
-    return places.clamp(max=offset - 1), steps >= end[:, :, None]
+    of_views = torch.tensor(n_steps, device=start.device)
+    offsets = (of_views.cumsum(dim=0) - of_views)[layout.view]
+    places = (steps + offsets[:, None]).clamp(max=sum(n_steps) - 1)
+    return places, steps >= end[:, :, None]
 
 
 def _repeated(of_intervals: Tensor, layout: Layout) -> Tensor:

@@ -310,8 +310,8 @@ def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
     measured = ~x.isnan()
     count = measured.sum(dim=2)
     steps = torch.arange(x.shape[2], device=x.device)
-    mean, centred = _centred(x, measured)
-    _, times = _centred(steps.expand_as(x), measured)
+    mean, centred = _centred(x, measured, count)
+    _, times = _centred(steps.expand_as(x), measured, count)
     slope = (centred * times).sum(dim=2) / times.square().sum(dim=2)
     # The first step has no slope.
     slope = torch.where(count > 1, slope, torch.nan)
@@ -320,14 +320,16 @@ def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
     last = torch.where(measured, steps, 0).amax(dim=2, keepdim=True)
     first, last = x.gather(2, first)[:, :, 0], x.gather(2, last)[:, :, 0]
     moved = ~changes.isnan()
+    n_moved = moved.sum(dim=2)
     sizes = torch.where(moved, changes.abs(), 0.0)
-    step_count = torch.where(moved.any(dim=2), moved.sum(dim=2), torch.nan)
+    step_count = torch.where(n_moved > 0, n_moved, torch.nan)
     mean_step = sizes.sum(dim=2, dtype=torch.float64) / step_count
     largest_step = sizes.amax(dim=2) + 0 * step_count
-    _, centred_steps = _centred(changes, moved)
+    _, centred_steps = _centred(changes, moved, n_moved)
     step_spread = (centred_steps.square().sum(dim=2) / step_count).sqrt()
-    low = torch.where(measured, x, torch.inf).amin(dim=2) + 0 * mean
-    high = torch.where(measured, x, -torch.inf).amax(dim=2) + 0 * mean
+    nothing = 0 * mean  # NaN without a measured value
+    low = torch.where(measured, x, torch.inf).amin(dim=2) + nothing
+    high = torch.where(measured, x, -torch.inf).amax(dim=2) + nothing
     missing = 1 - count / lengths[:, None].clamp(min=1)
     columns = (
         mean,
@@ -343,11 +345,11 @@ def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
         largest_step,
         missing,
     )
-    return torch.stack([column.to(x.dtype) for column in columns], dim=2)
+    return torch.stack(columns, dim=2).to(x.dtype)
 
 
-def _centred(x: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
+def _centred(x: Tensor, measured: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean of the measured values, NaN without any, and their distances to it."""
     filled = torch.where(measured, x, 0).double()
-    mean = filled.sum(dim=2) / measured.sum(dim=2)
+    mean = filled.sum(dim=2) / count
     return mean, torch.where(measured, filled - mean[:, :, None], 0.0)

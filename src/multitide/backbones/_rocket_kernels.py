@@ -129,7 +129,8 @@ class RocketKernels(ConvolutionFeatures):
         summed = x.index_select(1, channels[0, :first])
         for n, count in enumerate(more, start=1):
             if count:
-                summed[:, :count] += x.index_select(1, channels[n, :count])
+                more_channels = x.index_select(1, channels[n, :count])
+                summed.narrow(1, 0, count).add_(more_channels)
         return summed
 
     def _pool(
@@ -172,7 +173,7 @@ def convolve(summed: Tensor, places: Tensor, taps: Tensor, dilation: int) -> Ten
     padded = F.pad(summed, (reach, reach))
     shifted = []
     for tap in range(KERNEL):
-        shifted.append(padded[:, :, tap * dilation : tap * dilation + n_steps])
+        shifted.append(padded.narrow(2, tap * dilation, n_steps))
     # 2 r + r is rounded as 3 r is, so that both sums are equal where the series is constant.
     thirds = [shifted[i] + shifted[i + 1] + shifted[i + 2] for i in (0, 3, 6)]
     nines = thirds[0] + thirds[1] + thirds[2]

@@ -161,7 +161,7 @@ def prediction_table(model: HasTargets, decoded: Decoded) -> pd.DataFrame:
     columns: dict[str, Column] = {}
     for name, values in decoded.items():
         columns |= model.target(name).predictions(values)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
 
 
 def probability_tables(model: HasTargets, decoded: Decoded) -> dict[str, pd.DataFrame]:

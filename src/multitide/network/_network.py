@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from multitide._bf16 import in_bf16
+from multitide._count_values import count_values
+from multitide._walk import parameters_in
 from multitide.backbones._backbone import Backbone
 from multitide.calibration._calibration import Calibration
 from multitide.data._samples import Samples
@@ -268,6 +270,8 @@ class Predictor(nn.Module):
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self._keys = list(map(feature_key, networks))
+        sizes = [count_values(parameters_in(network)) for network in networks]
+        self._largest = sizes.index(max(sizes))
         self.predicted = list(map(list, tasks))
         if shares is None:
             shares = [{}] * len(self.predicted)
@@ -319,6 +323,11 @@ class Predictor(nn.Module):
     def uncalibrated(self) -> Predictor:
         """Return the predictor of the same networks, as they were trained."""
         return Predictor(self.network_list, self.predicted, self.shares).eval()
+
+    @property
+    def largest(self) -> Network:
+        """The network with the most parameters."""
+        return self.network_list[self._largest]
 
     @property
     def pairs(self) -> list[tuple[Network, list[str]]]:

@@ -8,13 +8,12 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
-from multitide._count_values import count_values
 from multitide._ready_to_predict import ready_to_predict
 from multitide._threads import threads_of_step
-from multitide._walk import modules_in, parameters_in
+from multitide._walk import modules_in
 from multitide.backbones._batch_rows import batch_rows
 from multitide.data._samples import Samples
-from multitide.network._network import Network, Predictor
+from multitide.network._network import Predictor
 from multitide.training._batches import DeviceSamples
 
 # By task: probabilities (n_samples, n_classes) or numbers (n_samples,), as its target decodes them.
@@ -45,21 +44,15 @@ def decode_samples(
     table = DeviceSamples(samples, [], None, device)
     parts: list[Decoded] = []
     size = batch_rows(modules_in(predictor), samples.n_channels, samples.n_timepoints)
-    largest = _largest(predictor.network_list)
-    with threads_of_step(largest, min(size, len(samples)), samples.n_timepoints):
+    with threads_of_step(
+        predictor.largest, min(size, len(samples)), samples.n_timepoints
+    ):
         for rows in torch.arange(len(samples), device=device).split(size):
             batch = table.gather(rows)
             static_rows = [None if each is None else each[rows] for each in statics]
             decoded = predictor(batch.x, batch.lengths, static_rows, data_set)
             parts.append({name: each.cpu().numpy() for name, each in decoded.items()})
     return joined(parts)
-
-
-def _largest(networks: list[Network]) -> Network:
-    """Return the network with the most parameters."""
-    if len(networks) == 1:
-        return networks[0]
-    return max(networks, key=lambda network: count_values(parameters_in(network)))
 
 
 def joined(parts: Sequence[Decoded]) -> Decoded:
