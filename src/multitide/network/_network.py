@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -270,8 +271,6 @@ class Predictor(nn.Module):
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self._keys = list(map(feature_key, networks))
-        sizes = [count_values(parameters_in(network)) for network in networks]
-        self._largest = sizes.index(max(sizes))
         self.predicted = list(map(list, tasks))
         if shares is None:
             shares = [{}] * len(self.predicted)
@@ -324,10 +323,11 @@ class Predictor(nn.Module):
         """Return the predictor of the same networks, as they were trained."""
         return Predictor(self.network_list, self.predicted, self.shares).eval()
 
-    @property
+    @cached_property
     def largest(self) -> Network:
         """The network with the most parameters."""
-        return self.network_list[self._largest]
+        sizes = [count_values(parameters_in(network)) for network in self.networks]
+        return self.network_list[sizes.index(max(sizes))]
 
     @property
     def pairs(self) -> list[tuple[Network, list[str]]]:
