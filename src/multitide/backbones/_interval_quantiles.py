@@ -54,7 +54,7 @@ class Layout:
 
 def interval_quantiles(
     views: Sequence[Tensor],
-    lengths: Sequence[Tensor],
+    lengths: Sequence[Tensor] | tuple[int, ...],
     levels: tuple[tuple[Level, ...], ...],
 ) -> Tensor:
     """Return quantiles of the measured values in each interval of some levels of some views.
@@ -65,8 +65,8 @@ def interval_quantiles(
     ----------
     views : sequence of Tensor, each of shape (batch, channels, time)
         Their numbers of steps may differ; NaN for missing values.
-    lengths : sequence of Tensor, each of shape (batch,)
-        Number of steps of each series in each view; (1,) if all series are equally long.
+    lengths : sequence of Tensor, each of shape (batch,), or tuple of int
+        Number of steps of each series in each view; of all series if they are equally long.
     levels : tuple of tuple of Level
         The levels of each view.
 
@@ -79,9 +79,8 @@ def interval_quantiles(
     series = torch.cat(list(views), dim=2)
     layout = _layout(levels, series.device)
     n_steps = tuple(view.shape[2] for view in views)
-    if len(lengths[0]) == 1:
-        common = tuple(int(each) for each in lengths)
-        places, outside = _common_places(n_steps, common, levels, series.device)
+    if isinstance(lengths, tuple):
+        places, outside = _common_places(n_steps, lengths, levels, series.device)
     else:
         places, outside = _places(n_steps, torch.stack(list(lengths), 1), levels)
     values = series.gather(2, places.flatten(1)[:, None].expand(*series.shape[:2], -1))
@@ -111,7 +110,10 @@ def shares_of(level: Level) -> Tensor:
 
 @lru_cache(maxsize=256)
 def _layout(levels: tuple[tuple[Level, ...], ...], device: torch.device) -> Layout:
-    view, half, n_halves, sizes = [], [], [], []
+    view: list[int] = []
+    half: list[int] = []
+    n_halves: list[int] = []
+    sizes: list[int] = []
     shares, less_mean = [], []
     for number, of_view in enumerate(levels):
         for level in of_view:

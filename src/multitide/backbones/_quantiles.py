@@ -202,41 +202,54 @@ class Quantiles(BackboneModule):
         size = max(1, MOST_VALUES // max(1, x.shape[1] * x.shape[2]))
         parts = x.split(size)
         if lengths is None:
-            # One length for all, so that the places of intervals are found once.
-            of_parts = [torch.tensor([x.shape[2]], device=x.device)] * len(parts)
-        else:
-            of_parts = list(lengths.split(size))
-        return torch.cat(list(map(self._features, parts, of_parts)))
+            return torch.cat(list(map(self._features, parts)))
+        return torch.cat(list(map(self._features, parts, lengths.split(size))))
 
-    def _features(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
+    def _features(self, x: Tensor, of_series: Tensor | None = None) -> Tensor:
+        if of_series is None:
+            lengths = torch.full((1,), x.shape[2], device=x.device)
+        else:
+            lengths = of_series
+            x = torch.where(valid_steps(lengths, x.shape[2]), x, torch.nan)
         changes = changes_between_measured(x)
         parts, n_steps = [statistics(x, changes, lengths)], self.plan.n_steps
         if n_steps:
             parts.append(last_steps(x, lengths, n_steps))
             parts.append(last_steps(changes, lengths - 1, n_steps))
         if self.plan.n_levels:
-            parts.extend(self._quantiles(x, changes, lengths))
+            parts.extend(self._quantiles(x, changes, of_series))
         largest = torch.finfo(x.dtype).max
         return torch.cat(parts, dim=2).flatten(1).clamp(-largest, largest)
 
-    def _quantiles(self, x: Tensor, changes: Tensor, lengths: Tensor) -> list[Tensor]:
+    def _quantiles(
+        self, x: Tensor, changes: Tensor, lengths: Tensor | None
+    ) -> list[Tensor]:
         """Return the quantiles of all views, or of each level of each view."""
-        n_waves = torch.full_like(lengths, self.plan.n_timepoints // 2)
+        n_waves = self.plan.n_timepoints // 2
         views = [x, smoothed(changes), changes_between_measured(changes)]
         views.append(spectrum(x, self.plan.n_timepoints))
-        of_views = [lengths, lengths - 1, lengths - 2, n_waves]
+        of_views: list[Tensor] | tuple[int, ...]
+        if lengths is None:
+            n_steps = x.shape[2]
+            of_views = n_steps, n_steps - 1, n_steps - 2, n_waves
+        else:
+            of_views = [lengths, lengths - 1, lengths - 2]
+            of_views.append(torch.full_like(lengths, n_waves))
         is_exported = torch.compiler.is_compiling()
         if not is_exported and x.numel() * self.n_intervals <= FEW_VALUES:
             return [interval_quantiles(views, of_views, self.levels)]
         found = []
-        for view, its_lengths, levels in zip(views, of_views, self.levels, strict=True):
+        for i, levels in enumerate(self.levels):
             for level in levels:
-                found.append(self.level_quantiles(view, its_lengths, level))
+                found.append(self.level_quantiles(views[i], of_views[i], level))
         return found
 
-    def level_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+    def level_quantiles(
+        self, view: Tensor, lengths: Tensor | int, level: Level
+    ) -> Tensor:
         """Return the quantiles of each interval; an export computes them in another way."""
+        if isinstance(lengths, int):
+            return interval_quantiles([view], (lengths,), ((level,),))
         return interval_quantiles([view], [lengths], ((level,),))
 
 

@@ -127,8 +127,12 @@ class OnnxQuantiles(Quantiles):
         self.plan, self.n_features = quantiles.plan, quantiles.n_features
         self.levels, self.n_intervals = quantiles.levels, quantiles.n_intervals
 
-    def level_quantiles(self, view: Tensor, lengths: Tensor, level: Level) -> Tensor:
+    def level_quantiles(
+        self, view: Tensor, lengths: Tensor | int, level: Level
+    ) -> Tensor:
         """Return the placeholder of a level."""
+        if isinstance(lengths, int):
+            raise TypeError("an export has the length of each series")
         found: Tensor = torch.onnx.ops.symbolic(
             f"{DOMAIN}::Quantiles_{level.n_parts}_{level.n_quantiles}",
             (view, lengths),
