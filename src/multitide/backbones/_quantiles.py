@@ -358,7 +358,8 @@ def statistics(x: Tensor, changes: Tensor, lengths: Tensor) -> Tensor:
         largest_step,
         missing,
     )
-    return torch.stack(columns, dim=2).to(x.dtype)
+    # One by one, because ONNX joins numbers of one type only.
+    return torch.stack([column.to(x.dtype) for column in columns], dim=2)
 
 
 def _centred(x: Tensor, measured: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
