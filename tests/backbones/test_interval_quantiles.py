@@ -134,3 +134,14 @@ def test_ties_and_infinite_values_are_sorted_like_others() -> None:
     x = torch.tensor([[[1.0, 1.0, torch.inf, 1.0, NAN, -torch.inf]]])
     found = interval_quantiles([x], (6,), ((Level(1, 1),),))
     assert found.tolist() == [[[1.0]]]
+
+
+def test_quantiles_have_gradients_that_their_values_do_not_depend_on() -> None:
+    x = random_series(4, 2, 24, missing=0.2)
+    module = Quantiles(2, 24, n_levels=3, most_features=1000)
+    read = x.clone().requires_grad_()
+    features = module(read)
+    torch.testing.assert_close(features.detach(), module(x), equal_nan=True)
+    known = features[~features.isnan()]
+    (gradient,) = torch.autograd.grad(known.sum(), read)
+    assert gradient.nan_to_num().abs().sum() > 0

@@ -182,7 +182,7 @@ def _repeated(of_intervals: Tensor, layout: Layout) -> Tensor:
 
 def _sorted(x: Tensor) -> Tensor:
     """Return the values in ascending order along the last axis; `x` may be overwritten."""
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or x.requires_grad:  # as for reasons by gradients
         return x.sort(dim=-1).values
     # A tenth of the time of torch, which also finds where each value was.
     x.numpy().sort(axis=-1)
