@@ -55,6 +55,7 @@ class MaskedConv1d(nn.Conv1d):
             self.extra = (kernel_size - 1) % 2
         else:
             self.extra = 0
+        self.n_zeros_on_each_side = before
         self.n_zeros = 2 * before + self.extra
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -78,8 +79,8 @@ class MaskedConv1d(nn.Conv1d):
         oneDNN multiplies matrices in bfloat16 faster than it convolves. It takes a copy of the
         input for every step of the kernel.
         """
-        if self.padding[0]:
-            x = F.pad(x, (self.padding[0], self.padding[0]))
+        if self.n_zeros_on_each_side:
+            x = F.pad(x, (self.n_zeros_on_each_side, self.n_zeros_on_each_side))
         windows = x.unfold(2, self.kernel_size[0], self.stride[0])
         columns = windows.transpose(1, 2).flatten(2)
         product = F.linear(columns, self.weight.flatten(1), self.bias)
@@ -87,7 +88,7 @@ class MaskedConv1d(nn.Conv1d):
 
     def _n_columns(self, x: Tensor) -> int:
         """Return the number of values that `as_product` copies."""
-        n_steps = (x.shape[2] + 2 * self.padding[0]) // self.stride[0]
+        n_steps = (x.shape[2] + 2 * self.n_zeros_on_each_side) // self.stride[0]
         return x.shape[0] * n_steps * self.in_channels * self.kernel_size[0]
 
     def output_lengths(self, lengths: Tensor | None) -> Tensor | None:
