@@ -30,6 +30,16 @@ SMALL = LSTMFCN(hidden_size=8, filters=(8, 8, 4), kernel_sizes=(5, 3, 3))
 FEW_BOOSTED = Trees(kind="boosting", n_trees=9, n_levels=0)
 
 
+def random_series(
+    n: int, n_channels: int, n_steps: int, missing: float, seed: int = 0
+) -> torch.Tensor:
+    """Return normal numbers, a share of them missing, (n, n_channels, n_steps)."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(2, 3, size=(n, n_channels, n_steps)).astype(np.float32)
+    x[rng.random(x.shape) < missing] = np.nan
+    return torch.from_numpy(x)
+
+
 def small(**params: Any) -> MultiTaskEstimator:
     """Return an estimator that trains in a second; `params` override its settings."""
     defaults: dict[str, Any] = {

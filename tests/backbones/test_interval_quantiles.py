@@ -7,20 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from makers import random_series
 from multitide.backbones import _quantiles
 from multitide.backbones._interval_quantiles import Level, interval_quantiles, shares_of
 from multitide.backbones._quantiles import Quantiles
 
 NAN = float("nan")
-
-
-def random_series(
-    n: int, n_channels: int, n_steps: int, missing: float, seed: int = 0
-) -> Tensor:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(2, 3, size=(n, n_channels, n_steps)).astype(np.float32)
-    x[rng.random(x.shape) < missing] = np.nan
-    return torch.from_numpy(x)
 
 
 def reference(values: np.ndarray, level: Level) -> list[float]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from makers import random_series
 from multitide.backbones import Trees
 from multitide.backbones._quantiles import (
     N_STATISTICS,
@@ -22,15 +23,6 @@ from multitide.backbones._quantiles import (
 from multitide.backbones._spectrum import spectrum
 
 NAN = float("nan")
-
-
-def random_series(
-    n: int, n_channels: int, n_steps: int, missing: float, seed: int = 0
-) -> Tensor:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(2, 3, size=(n, n_channels, n_steps)).astype(np.float32)
-    x[rng.random(x.shape) < missing] = np.nan
-    return torch.from_numpy(x)
 
 
 def test_a_change_is_the_one_since_the_last_measured_step() -> None:
